@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import { FailureClass, Strategy } from './policy.ts';
+import { Id, type RunKey } from './run-key.ts';
+
+/** Milliseconds since the epoch. */
+const TimeMs = z.number();
+const Count = z.int().nonnegative();
+
+/**
+ * What tells one attempt of a run from the next, in epoch milliseconds as Airflow reports them. Airflow 3 changes
+ * `queuedAtMs` with every clear of a finished run; Airflow 2 shows no `queued_at`, but a new `start_date`.
+ */
+export const Fingerprint = z.strictObject({
+  queuedAtMs: TimeMs.nullable(),
+  startedAtMs: TimeMs.nullable(),
+  endedAtMs: TimeMs.nullable(),
+});
+export type Fingerprint = z.infer<typeof Fingerprint>;
+
+export function sameFingerprint(a: Fingerprint, b: Fingerprint): boolean {
+  return a.queuedAtMs === b.queuedAtMs && a.startedAtMs === b.startedAtMs && a.endedAtMs === b.endedAtMs;
+}
+
+/** One reported failure of the current attempt. `taskId` is null for a failure of the run as a whole. */
+export const Failure = z.strictObject({
+  /** Names this failure over all deliveries: the task instance's id where Airflow has one. */
+  id: z.string(),
+  taskId: z.string().nullable(),
+  mapIndex: z.int().nullable(),
+  tryNumber: z.int().nullable(),
+  operator: z.string().nullable(),
+  exceptionType: z.string().nullable(),
+  message: z.string().nullable(),
+  failureClass: FailureClass,
+  failedAtMs: TimeMs,
+  logUrl: z.string().nullable(),
+});
+export type Failure = z.infer<typeof Failure>;
+
+/** One line of a run's timeline; `reason` is one of the stable words that logs, metrics and alerts use too. */
+export const HistoryEntry = z.strictObject({
+  atMs: TimeMs,
+  type: z.string(),
+  attempt: Count,
+  reason: z.string(),
+  detail: z.string().optional(),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export const AlertKind = z.enum(['gave_up', 'attempt_failed', 'first_failure', 'recovered']);
+export type AlertKind = z.infer<typeof AlertKind>;
+
+/** An alert that one channel has not accepted yet. */
+export const PendingAlert = z.strictObject({
+  /** Stable over retries and replicas: receivers can deduplicate by it. */
+  dedupeKey: z.string(),
+  channel: z.string(),
+  kind: AlertKind,
+  reason: z.string(),
+  attempt: Count,
+  createdAtMs: TimeMs,
+  tries: Count,
+  nextTryAtMs: TimeMs,
+});
+export type PendingAlert = z.infer<typeof PendingAlert>;
+
+export const Held = z.strictObject({ actor: z.string(), comment: z.string(), atMs: TimeMs });
+
+const common = {
+  schema: z.literal(1),
+  dagId: Id,
+  dagRunId: Id,
+  /** The latest attempt that has started; the original is 1. */
+  attempt: z.int().positive(),
+  /** Retries spent through us, over all failure classes. */
+  retriesUsed: Count,
+  retriesUsedByClass: z.partialRecord(FailureClass, Count),
+  /** The cap as last decided, for display: the policy in force decides anew each time. */
+  maxRetries: Count,
+  firstFailedAtMs: TimeMs,
+  runType: z.string().nullable(),
+  /** The highest `clear_number` that a callback of this run has carried. */
+  clearNumber: z.int().nullable(),
+  /** Failures of the current attempt, the first ones kept. */
+  failures: z.array(Failure),
+  /** Ids of failures that belong to earlier attempts, the latest ones kept. */
+  earlierFailureIds: z.array(z.string()),
+  /** The `retry` object of the callback, validated; a policy layer of its own. */
+  override: z.record(z.string(), z.unknown()).nullable(),
+  held: Held.nullable(),
+  outbox: z.array(PendingAlert),
+  history: z.array(HistoryEntry),
+};
+
+/** A failure was reported; Airflow is asked until the run has really failed. */
+export const ConfirmingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('confirming'),
+  sinceMs: TimeMs,
+  dueAtMs: TimeMs,
+  /** When the delay will be over if the run is found failed; what the callback was told. */
+  expectedDueAtMs: TimeMs,
+  checks: Count,
+  /** Since when Airflow has not answered, or null while it does. */
+  unavailableSinceMs: TimeMs.nullable(),
+});
+
+/** The run has failed; the retry is due at `dueAtMs`. */
+export const WaitingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('waiting'),
+  /** When the next look is due: the end of the delay, or later while Airflow does not answer. */
+  dueAtMs: TimeMs,
+  /** Null only under `gate: immediate`, where nobody has looked yet. */
+  fingerprint: Fingerprint.nullable(),
+  /** Under `gate: immediate`: the start of the attempt that failed, by which it is known again. */
+  attemptStartedAtMs: TimeMs.nullable(),
+  failureClass: FailureClass,
+  checks: Count,
+});
+
+/** The retry is spent; the clear is being sent, or its outcome is not known yet. */
+export const ClearingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('clearing'),
+  /** When a request sent under this swap can no longer be under way, so that its outcome can be read. */
+  dueAtMs: TimeMs,
+  /** The sender must not send after this. */
+  sendByMs: TimeMs,
+  /** How often this retry's clear has been sent; together with `retriesUsed` it names one request. */
+  sends: Count,
+  mode: Strategy,
+  fingerprint: Fingerprint,
+  /** False only under `gate: immediate`, when a run that is still running is cleared. */
+  wasFailed: z.boolean(),
+  failureClass: FailureClass,
+  /** A failure arrived that may be the new attempt's: look at once when the clear is known to have worked. */
+  failedMeanwhile: z.boolean(),
+  checks: Count,
+});
+
+/** The new attempt runs. */
+export const WatchingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('watching'),
+  dueAtMs: TimeMs,
+  clearedAtMs: TimeMs,
+  startedBy: z.enum(['dagain', 'person']),
+  mode: Strategy,
+  /** The run just before it was cleared. */
+  previous: z.strictObject({ fingerprint: Fingerprint, wasFailed: z.boolean() }),
+  checks: Count,
+});
+
+/** No more retries; alerts go out until each is accepted. */
+export const GivingUpRecord = z.strictObject({
+  ...common,
+  phase: z.literal('giving_up'),
+  /** Null: only the outbox decides when this record needs work. */
+  dueAtMs: TimeMs.nullable(),
+  reason: z.string(),
+  gaveUpAtMs: TimeMs,
+  fingerprint: Fingerprint.nullable(),
+});
+
+/** The tombstone: late callbacks start nothing until it expires. */
+export const GaveUpRecord = z.strictObject({
+  ...common,
+  phase: z.literal('gave_up'),
+  dueAtMs: TimeMs,
+  expiresAtMs: TimeMs,
+  reason: z.string(),
+  gaveUpAtMs: TimeMs,
+  fingerprint: Fingerprint.nullable(),
+});
+
+/** What the store holds for a run that is being retried. */
+export const RunRecord = z.discriminatedUnion('phase', [
+  ConfirmingRecord,
+  WaitingRecord,
+  ClearingRecord,
+  WatchingRecord,
+  GivingUpRecord,
+  GaveUpRecord,
+]);
+export type RunRecord = z.infer<typeof RunRecord>;
+export type Phase = RunRecord['phase'];
+export type RecordIn<P extends Phase> = Extract<RunRecord, { phase: P }>;
+
+export const PHASES = ['confirming', 'waiting', 'clearing', 'watching', 'giving_up', 'gave_up'] as const;
+
+export function keyOf(record: RunRecord): RunKey {
+  return { dagId: record.dagId, dagRunId: record.dagRunId };
+}
+
+/**
+ * When the record next needs work, in epoch milliseconds, or null for never: the earlier of its phase and its unsent
+ * alerts. While it is held only the alerts count. The store's due index holds exactly this.
+ */
+export function dueAtOf(record: RunRecord): number | null {
+  const times = record.outbox.map((alert) => alert.nextTryAtMs);
+  if (record.held === null && record.dueAtMs !== null) times.push(record.dueAtMs);
+  return times.length === 0 ? null : Math.min(...times);
+}

@@ -1,0 +1,73 @@
+import type { Strategy } from '../core/policy.ts';
+import type { Fingerprint } from '../core/record.ts';
+import type { RunKey } from '../core/run-key.ts';
+
+/** A run as the orchestrator shows it. Times are epoch milliseconds. */
+export interface FoundRun {
+  readonly type: 'found';
+  readonly state: 'queued' | 'running' | 'success' | 'failed';
+  readonly fingerprint: Fingerprint;
+  readonly runType: string | null;
+}
+
+/**
+ * What a read says of a run. `missing` is certain: the read and a dry run of the clear both say so, since a proxy may
+ * hide the read. Everything else that is not an answer is `unavailable`.
+ */
+export type RunObservation =
+  | FoundRun
+  | { readonly type: 'missing' }
+  | {
+      readonly type: 'unavailable';
+      readonly reason: UnavailableReason;
+      readonly detail: string;
+      readonly retryAfterMs: number | null;
+    };
+
+/** Stable words for why the orchestrator gave no usable answer. */
+export type UnavailableReason =
+  | 'unreachable'
+  | 'timed_out'
+  | 'unauthorized'
+  | 'forbidden'
+  | 'rate_limited'
+  | 'server_error'
+  | 'unexpected_answer';
+
+/** What became of a clear request. */
+export type ClearOutcome =
+  /** The orchestrator has restarted the run; `run` is what it answered, where it answers that. */
+  | { readonly type: 'accepted'; readonly run: FoundRun | null }
+  | { readonly type: 'missing' }
+  /** It will never accept this request (400, 405, 409, 422). */
+  | { readonly type: 'refused'; readonly detail: string }
+  /** Certainly not applied, may work later: never connected, 401, 403, 429. */
+  | {
+      readonly type: 'not_applied';
+      readonly reason: UnavailableReason;
+      readonly detail: string;
+      readonly retryAfterMs: number | null;
+    }
+  /** May or may not have been applied: no answer, a broken answer, a 5xx. Read before sending again. */
+  | { readonly type: 'unknown'; readonly reason: UnavailableReason; readonly detail: string };
+
+export interface ClearRequest {
+  readonly mode: Strategy;
+  readonly runOnLatestVersion: boolean;
+}
+
+/** What a health check of the orchestrator found. */
+export type OrchestratorHealth =
+  | { readonly type: 'reachable'; readonly name: string; readonly version: string }
+  | { readonly type: 'unavailable'; readonly reason: UnavailableReason; readonly detail: string };
+
+/** The system that runs Dags. Never rejects for what the network or the server does: outages are values. */
+export interface Orchestrator {
+  observe(key: RunKey): Promise<RunObservation>;
+  /** Sends at most one clear request; never repeats one whose outcome is unknown. */
+  clear(key: RunKey, request: ClearRequest): Promise<ClearOutcome>;
+  health(): Promise<OrchestratorHealth>;
+  /** A link that people can open, or null if there is none. */
+  linkTo(key: RunKey): string | null;
+  close(): Promise<void>;
+}
