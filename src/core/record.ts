@@ -66,6 +66,16 @@ export type PendingAlert = z.infer<typeof PendingAlert>;
 
 export const Held = z.strictObject({ actor: z.string(), comment: z.string(), atMs: TimeMs });
 
+/** What an attempt looked like when it was restarted. */
+export const PreviousAttempt = z.strictObject({
+  fingerprint: Fingerprint,
+  /** False where a run that had not finished was cleared. */
+  wasFailed: z.boolean(),
+  /** How we cleared it, or null if a person did. */
+  mode: Strategy.nullable(),
+});
+export type PreviousAttempt = z.infer<typeof PreviousAttempt>;
+
 const common = {
   schema: z.literal(1),
   dagId: Id,
@@ -75,9 +85,13 @@ const common = {
   /** Retries spent through us, over all failure classes. */
   retriesUsed: Count,
   retriesUsedByClass: z.partialRecord(FailureClass, Count),
+  /** Clear requests sent, repeats included; the latest one goes by this number. */
+  clearsSent: Count,
   /** The cap as last decided, for display: the policy in force decides anew each time. */
   maxRetries: Count,
   firstFailedAtMs: TimeMs,
+  /** Retries that an operator granted on top of the policy's cap. */
+  granted: Count,
   runType: z.string().nullable(),
   /** The highest `clear_number` that a callback of this run has carried. */
   clearNumber: z.int().nullable(),
@@ -87,6 +101,8 @@ const common = {
   earlierFailureIds: z.array(z.string()),
   /** The `retry` object of the callback, validated; a policy layer of its own. */
   override: z.record(z.string(), z.unknown()).nullable(),
+  /** The run just before it was last restarted, by us or by a person; null before that. */
+  previous: PreviousAttempt.nullable(),
   held: Held.nullable(),
   outbox: z.array(PendingAlert),
   history: z.array(HistoryEntry),
@@ -98,8 +114,10 @@ export const ConfirmingRecord = z.strictObject({
   phase: z.literal('confirming'),
   sinceMs: TimeMs,
   dueAtMs: TimeMs,
-  /** When the delay will be over if the run is found failed; what the callback was told. */
-  expectedDueAtMs: TimeMs,
+  /** When the delay will be over if the run is found failed; null if no retry would follow. */
+  expectedRetryAtMs: TimeMs.nullable(),
+  /** The start of the attempt that failed, where the callback told it. */
+  attemptStartedAtMs: TimeMs.nullable(),
   checks: Count,
   /** Since when Airflow has not answered, or null while it does. */
   unavailableSinceMs: TimeMs.nullable(),
@@ -109,11 +127,15 @@ export const ConfirmingRecord = z.strictObject({
 export const WaitingRecord = z.strictObject({
   ...common,
   phase: z.literal('waiting'),
-  /** When the next look is due: the end of the delay, or later while Airflow does not answer. */
+  /** When to look next: at `retryAtMs`, or earlier when there is news, or later while Airflow does not answer. */
   dueAtMs: TimeMs,
-  /** Null only under `gate: immediate`, where nobody has looked yet. */
+  /** The end of the delay: no clear before. */
+  retryAtMs: TimeMs,
+  /** Null only where `mayInterrupt`, since nobody has seen the run failed. */
   fingerprint: Fingerprint.nullable(),
-  /** Under `gate: immediate`: the start of the attempt that failed, by which it is known again. */
+  /** Whether a run that has not finished may be cleared: `gate: immediate`, or `on_settle_timeout: clear`. */
+  mayInterrupt: z.boolean(),
+  /** Where `mayInterrupt`: the start of the attempt that failed, by which it is known again. */
   attemptStartedAtMs: TimeMs.nullable(),
   failureClass: FailureClass,
   checks: Count,
@@ -127,15 +149,13 @@ export const ClearingRecord = z.strictObject({
   dueAtMs: TimeMs,
   /** The sender must not send after this. */
   sendByMs: TimeMs,
-  /** How often this retry's clear has been sent; together with `retriesUsed` it names one request. */
-  sends: Count,
   mode: Strategy,
   fingerprint: Fingerprint,
   /** False only under `gate: immediate`, when a run that is still running is cleared. */
   wasFailed: z.boolean(),
   failureClass: FailureClass,
-  /** A failure arrived that may be the new attempt's: look at once when the clear is known to have worked. */
-  failedMeanwhile: z.boolean(),
+  /** Failures that arrived since the clear was sent and may be the new attempt's. */
+  failuresMeanwhile: z.array(Failure),
   checks: Count,
 });
 
@@ -146,9 +166,6 @@ export const WatchingRecord = z.strictObject({
   dueAtMs: TimeMs,
   clearedAtMs: TimeMs,
   startedBy: z.enum(['dagain', 'person']),
-  mode: Strategy,
-  /** The run just before it was cleared. */
-  previous: z.strictObject({ fingerprint: Fingerprint, wasFailed: z.boolean() }),
   checks: Count,
 });
 

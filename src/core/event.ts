@@ -1,0 +1,68 @@
+import type { Failure, Fingerprint } from './record.ts';
+
+/** What a callback says about the attempt it belongs to; null where it does not say. Times are epoch milliseconds. */
+export interface AttemptEvidence {
+  readonly startedAtMs: number | null;
+  readonly clearNumber: number | null;
+  readonly runType: string | null;
+}
+
+/** A failure was reported: of a task, or (`failure.taskId` null) of the run as a whole. */
+export interface FailureReported {
+  readonly type: 'failure_reported';
+  readonly failure: Failure;
+  readonly evidence: AttemptEvidence;
+  /** The callback's own policy layer, validated. */
+  readonly override: Readonly<Record<string, unknown>> | null;
+}
+
+/** The run was reported to have succeeded; it is believed once the orchestrator agrees. */
+export interface SuccessReported {
+  readonly type: 'success_reported';
+}
+
+/** A run as decisions see it; the orchestrator port's own type holds at least this. */
+export interface SeenRun {
+  readonly type: 'found';
+  readonly state: 'queued' | 'running' | 'success' | 'failed';
+  readonly fingerprint: Fingerprint;
+  readonly runType: string | null;
+}
+
+/** What one read of the orchestrator said, taken for exactly the version of the record that it is applied to. */
+export interface Observed {
+  readonly type: 'observed';
+  readonly observation:
+    | SeenRun
+    | { readonly type: 'missing' }
+    | { readonly type: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | null };
+}
+
+/** What became of the clear request that goes by the number `clear`. */
+export interface ClearAnswered {
+  readonly type: 'clear_answered';
+  readonly clear: number;
+  readonly outcome:
+    | { readonly type: 'accepted'; readonly run: SeenRun | null }
+    | { readonly type: 'missing' }
+    | { readonly type: 'refused'; readonly detail: string }
+    | { readonly type: 'not_applied'; readonly reason: string; readonly retryAfterMs: number | null }
+    | { readonly type: 'unknown'; readonly reason: string };
+}
+
+/** A channel accepted an alert, or did not (`nextTryAtMs`: when to try again; null: never). */
+export interface AlertAnswered {
+  readonly type: 'alert_answered';
+  readonly dedupeKey: string;
+  readonly channel: string;
+  readonly accepted: boolean;
+  readonly detail: string | null;
+  readonly nextTryAtMs: number | null;
+}
+
+/** Time has passed: the tombstone may have expired. */
+export interface TimePassed {
+  readonly type: 'time_passed';
+}
+
+export type RunEvent = FailureReported | SuccessReported | Observed | ClearAnswered | AlertAnswered | TimePassed;

@@ -1,0 +1,101 @@
+import { matchesAnyGlob } from './glob.ts';
+import type { FailureClass, RetryPolicy } from './policy.ts';
+import type { Reason, Refusal } from './reason.ts';
+import type { Failure } from './record.ts';
+
+/** What is known of a run when it is decided whether to retry it. */
+export interface RunFacts {
+  readonly failures: readonly Failure[];
+  readonly retriesUsed: number;
+  readonly retriesUsedByClass: Readonly<Partial<Record<FailureClass, number>>>;
+  readonly runType: string | null;
+  readonly firstFailedAtMs: number;
+}
+
+/** Whether a run is retried. `maxRetries` is the cap that `retriesUsed` can reach with failures of this class. */
+export type Judgement =
+  | { readonly retry: true; readonly failureClass: FailureClass; readonly maxRetries: number }
+  | {
+      readonly retry: false;
+      readonly reason: Refusal;
+      readonly failureClass: FailureClass;
+      readonly maxRetries: number;
+    };
+
+// A mixed attempt counts as what is most likely to happen again.
+const CLASS_WEIGHT: readonly FailureClass[] = ['task_error', 'timeout', 'deadlock', 'infra'];
+
+/** Decides under `policy` whether a run with these failures is retried. Pure. */
+export function judge(policy: RetryPolicy, facts: RunFacts, nowMs: number): Judgement {
+  const selected = facts.failures.filter((failure) => taskRefusal(policy, failure) === null);
+  const failureClass = dominantClass(selected.length > 0 ? selected : facts.failures);
+  const maxRetries = capFor(policy, facts, failureClass);
+  const reason = refusal(policy, facts, selected, failureClass, maxRetries, nowMs);
+  return reason === null
+    ? { retry: true, failureClass, maxRetries }
+    : { retry: false, reason, failureClass, maxRetries };
+}
+
+function refusal(
+  policy: RetryPolicy,
+  facts: RunFacts,
+  selected: readonly Failure[],
+  failureClass: FailureClass,
+  maxRetries: number,
+  nowMs: number,
+): Refusal | null {
+  if (isOff(policy)) return 'retries_off';
+  if (policy.manualRuns === 'ignore' && facts.runType === 'manual') return 'manual_run';
+  if (facts.failures.some((failure) => isNeverRetried(policy, failure))) return 'never_on';
+  const [first] = facts.failures;
+  if (selected.length === 0 && first !== undefined) return taskRefusal(policy, first);
+  if (!policy.retryOn.includes(failureClass)) return 'class_not_retried';
+  if (facts.retriesUsed >= maxRetries) return 'max_retries_reached';
+  if (nowMs > facts.firstFailedAtMs + policy.maxDurationMs) return 'max_duration_reached';
+  return null;
+}
+
+/** Whether a refusal ends the run's retries for good and needs a tombstone, or concerns only what was reported. */
+export function isFinalRefusal(reason: Reason): boolean {
+  return reason === 'never_on' || reason === 'max_retries_reached' || reason === 'max_duration_reached';
+}
+
+function isOff(policy: RetryPolicy): boolean {
+  return policy.maxRetries === 0 && Object.values(policy.maxRetriesByClass).every((cap) => cap === 0);
+}
+
+/** Why this failure alone starts nothing, or null. A failure of the run as a whole is never filtered by its task. */
+function taskRefusal(policy: RetryPolicy, failure: Failure): Refusal | null {
+  if (failure.operator !== null && matchesAnyGlob(policy.ignoreOperators, failure.operator)) return 'operator_ignored';
+  if (failure.taskId === null) return null;
+  if (matchesAnyGlob(policy.ignoreTasks, failure.taskId)) return 'task_ignored';
+  if (policy.onlyTasks !== null && !matchesAnyGlob(policy.onlyTasks, failure.taskId)) return 'task_not_selected';
+  return null;
+}
+
+/** An exception matches by its dotted name, by the last part of it, or by a glob over either. */
+function isNeverRetried(policy: RetryPolicy, failure: Failure): boolean {
+  const type = failure.exceptionType ?? '';
+  const lastPart = type.slice(type.lastIndexOf('.') + 1);
+  return matchesAnyGlob(policy.neverOn, type) || matchesAnyGlob(policy.neverOn, lastPart);
+}
+
+function dominantClass(failures: readonly Failure[]): FailureClass {
+  return CLASS_WEIGHT.find((one) => failures.some((failure) => failure.failureClass === one)) ?? 'task_error';
+}
+
+/** A class with a cap of its own spends its own budget; all others share `maxRetries`. */
+function capFor(policy: RetryPolicy, facts: RunFacts, failureClass: FailureClass): number {
+  const ownCap = policy.maxRetriesByClass[failureClass];
+  const used =
+    ownCap === undefined ? usedFromSharedBudget(policy, facts) : (facts.retriesUsedByClass[failureClass] ?? 0);
+  const remaining = Math.max(0, (ownCap ?? policy.maxRetries) - used);
+  return Math.min(policy.maxRetriesLimit, facts.retriesUsed + remaining);
+}
+
+function usedFromSharedBudget(policy: RetryPolicy, facts: RunFacts): number {
+  const usedElsewhere = CLASS_WEIGHT.filter((one) => policy.maxRetriesByClass[one] !== undefined).map(
+    (one) => facts.retriesUsedByClass[one] ?? 0,
+  );
+  return facts.retriesUsed - usedElsewhere.reduce((sum, used) => sum + used, 0);
+}

@@ -1,0 +1,44 @@
+import type { RunEvent } from './event.ts';
+import type { RunRecord } from './record.ts';
+import type { Rules } from './rules.ts';
+import type { RunKey } from './run-key.ts';
+import { onAlertAnswered } from './transition/alert-answered.ts';
+import { onClearAnswered } from './transition/clear-answered.ts';
+import { onFailureReported, onFirstFailure } from './transition/failure-reported.ts';
+import { onObserved, onTimePassed } from './transition/observed.ts';
+import { type Transition, unchanged } from './transition/result.ts';
+import { onSuccessReported } from './transition/success-reported.ts';
+
+export type { Transition } from './transition/result.ts';
+
+/**
+ * Decides what the record of run `key` (null: there is none) becomes on `event`. Pure: the same inputs give the same
+ * answer, and late or duplicate events change nothing. `nowMs` is epoch milliseconds.
+ */
+export function transition(
+  key: RunKey,
+  record: RunRecord | null,
+  event: RunEvent,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  if (record === null) {
+    return event.type === 'failure_reported'
+      ? onFirstFailure(key, event, rules, nowMs)
+      : unchanged(null, 'unknown_run', 'no_record');
+  }
+  switch (event.type) {
+    case 'failure_reported':
+      return onFailureReported(record, event, rules, nowMs);
+    case 'success_reported':
+      return onSuccessReported(record, nowMs);
+    case 'observed':
+      return onObserved(record, event, rules, nowMs);
+    case 'clear_answered':
+      return onClearAnswered(record, event, rules, nowMs);
+    case 'alert_answered':
+      return onAlertAnswered(record, event, rules, nowMs);
+    case 'time_passed':
+      return onTimePassed(record, nowMs);
+  }
+}

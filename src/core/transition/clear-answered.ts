@@ -1,0 +1,31 @@
+import type { ClearAnswered } from '../event.ts';
+import { type RunRecord, sameFingerprint } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { cleared, hadNoEffect } from './clear.ts';
+import { become, type Transition, unchanged } from './result.ts';
+import { giveUp, nextLookMs } from './steps.ts';
+
+/** What became of a clear. An answer to any other request than the one last sent changes nothing. */
+export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: Rules, nowMs: number): Transition {
+  const isCurrent = record.phase === 'clearing' && record.clearsSent === event.clear;
+  if (!isCurrent) return unchanged(record, 'stale', 'superseded');
+  const { outcome } = event;
+  switch (outcome.type) {
+    case 'accepted': {
+      const stayed = outcome.run?.state === 'failed' && sameFingerprint(outcome.run.fingerprint, record.fingerprint);
+      return stayed ? hadNoEffect(record, rules, nowMs) : cleared(record, 'clear_accepted', rules, nowMs);
+    }
+    case 'missing':
+      return become(null, 'cleaned_up', 'run_missing');
+    case 'refused':
+      return giveUp(record, 'clear_refused', record.fingerprint, rules, nowMs, outcome.detail);
+    case 'not_applied': {
+      const checks = record.checks + 1;
+      const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, outcome.retryAfterMs);
+      return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'clear_not_applied');
+    }
+    case 'unknown':
+      // `dueAtMs` already says when the request can no longer be under way.
+      return unchanged(record, 'retry_scheduled', 'clear_outcome_unknown');
+  }
+}

@@ -1,0 +1,98 @@
+import type { FailureClass } from '../policy.ts';
+import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { commonOf, withHistory } from './fields.ts';
+import { become, type Transition } from './result.ts';
+import { giveUp } from './steps.ts';
+import { startWatching } from './watch.ts';
+
+type Plan = Pick<RecordIn<'clearing'>, 'fingerprint' | 'wasFailed' | 'mode' | 'failureClass'>;
+
+/** Spends the retry; whoever wins the swap sends the clear. */
+export function startClear(record: RecordIn<'waiting'>, plan: Plan, rules: Rules, nowMs: number): Transition {
+  const used = record.retriesUsedByClass;
+  const spent = {
+    ...record,
+    retriesUsed: record.retriesUsed + 1,
+    retriesUsedByClass: { ...used, [plan.failureClass]: (used[plan.failureClass] ?? 0) + 1 },
+  };
+  return sendClear(spent, { ...plan, failuresMeanwhile: [] }, rules, nowMs);
+}
+
+/** Sends the clear of a retry that is spent already: the request before it is known not to have worked. */
+export function repeatClear(record: RecordIn<'clearing'>, mode: Plan['mode'], rules: Rules, nowMs: number): Transition {
+  const { fingerprint, wasFailed, failureClass, failuresMeanwhile } = record;
+  return sendClear(record, { fingerprint, wasFailed, failureClass, failuresMeanwhile, mode }, rules, nowMs);
+}
+
+function sendClear(
+  record: RunRecord,
+  plan: Plan & Pick<RecordIn<'clearing'>, 'failuresMeanwhile'>,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const { sendWindowMs, clearOutcomeMs } = rules.timing;
+  const common = commonOf(record);
+  const next: RecordIn<'clearing'> = {
+    ...common,
+    phase: 'clearing',
+    clearsSent: common.clearsSent + 1,
+    history: withHistory(common.history, {
+      atMs: nowMs,
+      type: 'clearing',
+      attempt: record.attempt,
+      reason: 'clear_due',
+      detail: plan.mode,
+    }),
+    ...plan,
+    dueAtMs: nowMs + sendWindowMs + clearOutcomeMs,
+    sendByMs: nowMs + sendWindowMs,
+    checks: 0,
+  };
+  return { ...become(next, 'retry_scheduled', 'clear_due'), command: 'send_clear' };
+}
+
+/** The new attempt is there. */
+export function cleared(
+  record: RecordIn<'clearing'>,
+  reason: 'clear_accepted' | 'clear_confirmed_by_read',
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const previous = { fingerprint: record.fingerprint, wasFailed: record.wasFailed, mode: record.mode };
+  const failures = record.failuresMeanwhile;
+  return startWatching(record, { startedBy: 'dagain', previous, failures, reason }, rules, nowMs);
+}
+
+/**
+ * The orchestrator accepted the clear and the run is as before. Clearing only failed tasks can match nothing (after a
+ * Dag-run time-out they are skipped): then all tasks are cleared, on the same retry. Anything else needs a person.
+ */
+export function hadNoEffect(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
+  if (record.mode !== 'from_failure') return giveUp(record, 'clear_had_no_effect', record.fingerprint, rules, nowMs);
+  return { ...repeatClear(record, 'all_tasks', rules, nowMs), reason: 'retrying_all_tasks' };
+}
+
+/** The same, found only when the attempt that should have started was looked at. */
+export function foundUnchanged(
+  record: RecordIn<'confirming'> | RecordIn<'watching'>,
+  previous: PreviousAttempt,
+  failureClass: FailureClass,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const clearing: RecordIn<'clearing'> = {
+    ...commonOf(record),
+    phase: 'clearing',
+    attempt: Math.max(1, record.attempt - 1),
+    dueAtMs: nowMs,
+    sendByMs: nowMs,
+    mode: previous.mode ?? 'all_tasks',
+    fingerprint: previous.fingerprint,
+    wasFailed: previous.wasFailed,
+    failureClass,
+    failuresMeanwhile: [],
+    checks: 0,
+  };
+  return hadNoEffect(clearing, rules, nowMs);
+}

@@ -1,0 +1,78 @@
+import type { Observed } from '../event.ts';
+import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { foundUnchanged } from './clear.ts';
+import { commonOf } from './fields.ts';
+import { become, type Transition } from './result.ts';
+import { giveUp, judgeRecord, nextLookMs, settle } from './steps.ts';
+
+type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
+
+/** A failure was reported: has the run itself failed yet? */
+export function observedConfirming(
+  record: RecordIn<'confirming'>,
+  seen: Answer,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  if (seen.type === 'unavailable') return unavailable(record, seen, rules, nowMs);
+  if (seen.state === 'failed') {
+    const known = { ...record, runType: seen.runType ?? record.runType };
+    if (record.previous !== null && sameFingerprint(record.previous.fingerprint, seen.fingerprint)) {
+      const { failureClass } = judgeRecord(record, rules, nowMs);
+      return foundUnchanged(known, record.previous, failureClass, rules, nowMs);
+    }
+    return settle(known, seen.fingerprint, rules, nowMs);
+  }
+  if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) return notSettledInTime(record, rules, nowMs);
+  return lookAgain({ ...record, unavailableSinceMs: null }, 'not_settled', null, rules, nowMs);
+}
+
+function unavailable(
+  record: RecordIn<'confirming'>,
+  seen: Extract<Answer, { type: 'unavailable' }>,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const unavailableSinceMs = record.unavailableSinceMs ?? nowMs;
+  const judgement = judgeRecord(record, rules, nowMs);
+  // Alerts fail open: where no retry would follow anyway, people are told although nobody could look.
+  if (!judgement.retry && nowMs >= unavailableSinceMs + rules.timing.alertPatienceMs) {
+    return giveUp(record, judgement.reason, null, rules, nowMs, 'the orchestrator did not answer');
+  }
+  // Retries fail closed: never cleared unseen, whatever the policy says about time-outs.
+  if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) {
+    return giveUp(record, 'settle_timeout', null, rules, nowMs, 'the orchestrator did not answer');
+  }
+  return lookAgain({ ...record, unavailableSinceMs }, 'orchestrator_unavailable', seen.retryAfterMs, rules, nowMs);
+}
+
+function notSettledInTime(record: RecordIn<'confirming'>, rules: Rules, nowMs: number): Transition {
+  const judgement = judgeRecord(record, rules, nowMs);
+  const mayClear = rules.policy.onSettleTimeout === 'clear' && judgement.retry && record.attemptStartedAtMs !== null;
+  if (!mayClear) return giveUp(record, 'settle_timeout', null, rules, nowMs);
+  const next: RunRecord = {
+    ...commonOf(record),
+    phase: 'waiting',
+    dueAtMs: nowMs,
+    retryAtMs: nowMs,
+    fingerprint: null,
+    mayInterrupt: true,
+    attemptStartedAtMs: record.attemptStartedAtMs,
+    failureClass: judgement.failureClass,
+    checks: 0,
+  };
+  return become(next, 'retry_scheduled', 'settle_timeout');
+}
+
+function lookAgain(
+  record: RecordIn<'confirming'>,
+  reason: 'not_settled' | 'orchestrator_unavailable',
+  retryAfterMs: number | null,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const waitMs = nextLookMs(record.checks, rules.timing.sweepIntervalMs, retryAfterMs);
+  const next = { ...record, checks: record.checks + 1, dueAtMs: nowMs + waitMs };
+  return become(next, 'retry_scheduled', reason);
+}

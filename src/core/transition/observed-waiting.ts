@@ -1,0 +1,67 @@
+import type { Observed, SeenRun } from '../event.ts';
+import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { startClear } from './clear.ts';
+import { commonOf } from './fields.ts';
+import { become, type Transition } from './result.ts';
+import { giveUp, judgeRecord, nextLookMs, refuse } from './steps.ts';
+import { followPerson } from './watch.ts';
+
+type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
+type Waiting = RecordIn<'waiting'>;
+
+/** The delay is over, or there is news: is this still the attempt that failed? */
+export function observedWaiting(record: Waiting, seen: Answer, rules: Rules, nowMs: number): Transition {
+  if (seen.type === 'unavailable') return unavailable(record, seen.retryAfterMs, rules, nowMs);
+  if (record.fingerprint === null) return unseenSoFar(record, seen, rules, nowMs);
+  if (seen.state === 'failed' && sameFingerprint(record.fingerprint, seen.fingerprint)) {
+    return clearWhenDue(record, seen, rules, nowMs);
+  }
+  // A person's clear wins: the pending retry is dropped, unspent.
+  const previous = { fingerprint: record.fingerprint, wasFailed: true, mode: null };
+  return followPerson(record, previous, seen, rules, nowMs);
+}
+
+/** Only where a run that has not finished may be cleared: it must at least be the attempt whose failure was reported. */
+function unseenSoFar(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
+  const isSameAttempt =
+    record.attemptStartedAtMs !== null && record.attemptStartedAtMs === seen.fingerprint.startedAtMs;
+  if (isSameAttempt && record.mayInterrupt) return clearWhenDue(record, seen, rules, nowMs);
+  const next: RunRecord = {
+    ...commonOf(record),
+    phase: 'confirming',
+    sinceMs: nowMs,
+    dueAtMs: nowMs,
+    expectedRetryAtMs: record.retryAtMs,
+    attemptStartedAtMs: record.attemptStartedAtMs,
+    checks: 0,
+    unavailableSinceMs: null,
+  };
+  return become(next, 'retry_scheduled', 'not_settled');
+}
+
+function clearWhenDue(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
+  if (nowMs < record.retryAtMs) {
+    return become({ ...record, dueAtMs: record.retryAtMs, checks: 0 }, 'retry_scheduled', 'not_due_yet');
+  }
+  // The policy may have changed since: what it says now counts.
+  const judgement = judgeRecord(record, rules, nowMs);
+  if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);
+  const plan = {
+    fingerprint: seen.fingerprint,
+    wasFailed: seen.state === 'failed',
+    mode: rules.policy.strategy,
+    failureClass: judgement.failureClass,
+  };
+  return startClear({ ...record, maxRetries: judgement.maxRetries }, plan, rules, nowMs);
+}
+
+function unavailable(record: Waiting, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {
+  if (nowMs > record.firstFailedAtMs + rules.policy.maxDurationMs) {
+    return giveUp(record, 'max_duration_reached', record.fingerprint, rules, nowMs, 'the orchestrator did not answer');
+  }
+  const checks = record.checks + 1;
+  const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, retryAfterMs);
+  const dueAtMs = Math.max(record.retryAtMs, nowMs + waitMs);
+  return become({ ...record, checks, dueAtMs }, 'retry_scheduled', 'orchestrator_unavailable');
+}

@@ -1,0 +1,28 @@
+import type { Observed } from '../event.ts';
+import { type RecordIn, sameFingerprint } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { foundUnchanged } from './clear.ts';
+import { become, type Transition } from './result.ts';
+import { judgeRecord, nextLookMs, settle } from './steps.ts';
+import { unreported } from './watch.ts';
+
+type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
+
+/** How does the new attempt do? Its failure counts whether or not a callback told of it. */
+export function observedWatching(record: RecordIn<'watching'>, seen: Answer, rules: Rules, nowMs: number): Transition {
+  if (seen.type === 'unavailable') {
+    const checks = record.checks + 1;
+    const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
+    return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'already_scheduled', 'orchestrator_unavailable');
+  }
+  if (seen.state !== 'failed') {
+    const dueAtMs = nowMs + rules.timing.sweepIntervalMs;
+    return become({ ...record, checks: 0, dueAtMs }, 'already_scheduled', 'attempt_running');
+  }
+  if (record.previous !== null && sameFingerprint(record.previous.fingerprint, seen.fingerprint)) {
+    const { failureClass } = judgeRecord(record, rules, nowMs);
+    return foundUnchanged(record, record.previous, failureClass, rules, nowMs);
+  }
+  const known = record.failures.length > 0 ? record : { ...record, failures: [unreported(seen, nowMs)] };
+  return settle(known, seen.fingerprint, rules, nowMs);
+}

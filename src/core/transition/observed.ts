@@ -1,0 +1,89 @@
+import type { Observed } from '../event.ts';
+import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { cleared, repeatClear } from './clear.ts';
+import { observedConfirming } from './observed-confirming.ts';
+import { observedWaiting } from './observed-waiting.ts';
+import { observedWatching } from './observed-watching.ts';
+import { become, type Transition, unchanged } from './result.ts';
+import { nextLookMs } from './steps.ts';
+import { followPerson } from './watch.ts';
+
+/**
+ * The orchestrator was asked about the run. `event` must have been read after this very version of the record was
+ * loaded: applied to any other, "failed as before" could pass for an attempt that failed again.
+ */
+export function onObserved(record: RunRecord, event: Observed, rules: Rules, nowMs: number): Transition {
+  const { observation } = event;
+  if (observation.type === 'missing') return end(record, 'run_missing');
+  if (observation.type === 'found' && observation.state === 'success') return end(record, 'run_succeeded');
+  switch (record.phase) {
+    case 'confirming':
+      return observedConfirming(record, observation, rules, nowMs);
+    case 'waiting':
+      return observedWaiting(record, observation, rules, nowMs);
+    case 'clearing':
+      return observedClearing(record, observation, rules, nowMs);
+    case 'watching':
+      return observedWatching(record, observation, rules, nowMs);
+    case 'giving_up':
+    case 'gave_up':
+      return observedGivenUp(record, observation, rules, nowMs);
+  }
+}
+
+/** Nothing is left of a run that has ended, but that an alert for it is never dropped. */
+function end(record: RunRecord, reason: 'run_missing' | 'run_succeeded'): Transition {
+  if (record.phase === 'giving_up') return become({ ...record, dueAtMs: null }, 'giving_up', reason);
+  return become(null, 'cleaned_up', reason);
+}
+
+type UsefulAnswer = Exclude<Observed['observation'], { type: 'missing' }>;
+
+/** The clear's outcome was unknown, or it was certainly not applied: what the run shows decides. */
+function observedClearing(record: RecordIn<'clearing'>, seen: UsefulAnswer, rules: Rules, nowMs: number): Transition {
+  if (seen.type === 'unavailable') {
+    const checks = record.checks + 1;
+    const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
+    return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
+  }
+  const isUntouched = seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
+  // A run that was cleared while it ran shows no trace of it before 3.2: count it as done rather than do it twice.
+  if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
+  return repeatClear(record, record.mode, rules, nowMs);
+}
+
+/** Somebody gave a reason to look at a given-up run again. */
+function observedGivenUp(
+  record: RecordIn<'giving_up'> | RecordIn<'gave_up'>,
+  seen: UsefulAnswer,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  if (seen.type === 'unavailable') {
+    const dueAtMs = nowMs + Math.max(rules.timing.sweepIntervalMs, seen.retryAfterMs ?? 0);
+    return become({ ...record, dueAtMs }, 'giving_up', 'orchestrator_unavailable');
+  }
+  const known = record.fingerprint;
+  if (known !== null && !sameFingerprint(known, seen.fingerprint)) {
+    const previous = { fingerprint: known, wasFailed: true, mode: null };
+    return followPerson(withNewCount(record, nowMs), previous, seen, rules, nowMs);
+  }
+  const fingerprint = known ?? (seen.state === 'failed' ? seen.fingerprint : null);
+  const next =
+    record.phase === 'gave_up'
+      ? { ...record, fingerprint, dueAtMs: record.expiresAtMs }
+      : { ...record, fingerprint, dueAtMs: null };
+  return become(next, 'giving_up', 'given_up');
+}
+
+/** What a person restarts after we gave up is counted anew. */
+function withNewCount<R extends RunRecord>(record: R, nowMs: number): R {
+  return { ...record, retriesUsed: 0, retriesUsedByClass: {}, granted: 0, firstFailedAtMs: nowMs };
+}
+
+/** Nothing is known that would need the orchestrator. */
+export function onTimePassed(record: RunRecord, nowMs: number): Transition {
+  if (record.phase === 'gave_up' && nowMs >= record.expiresAtMs) return become(null, 'cleaned_up', 'tombstone_expired');
+  return unchanged(record, 'stale', 'not_due_yet');
+}

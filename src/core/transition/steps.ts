@@ -1,0 +1,107 @@
+import { retryDueAtMs } from '../backoff.ts';
+import { type Judgement, judge } from '../judgement.ts';
+import type { Reason } from '../reason.ts';
+import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { type CommonFields, commonOf, describeFailures, withHistory } from './fields.ts';
+import { pendingAlerts } from './outbox.ts';
+import { become, type Transition } from './result.ts';
+
+/** The policy's word on the record as it stands. */
+export function judgeRecord(record: CommonFields, rules: Rules, nowMs: number): Judgement {
+  return judge(rules.policy, record, nowMs);
+}
+
+/** When the next retry would be due after a failure that ended at `endedAtMs`. */
+export function nextRetryAtMs(record: CommonFields, rules: Rules, endedAtMs: number, nowMs: number): number {
+  return retryDueAtMs(rules.policy, record, record.retriesUsed + 1, endedAtMs, nowMs);
+}
+
+/** The run has been seen failed: the retry is scheduled, or the run is given up. */
+export function settle(record: RunRecord, fingerprint: Fingerprint, rules: Rules, nowMs: number): Transition {
+  const common = commonOf(record);
+  const judgement = judgeRecord(common, rules, nowMs);
+  if (!judgement.retry) return refuse(record, judgement, fingerprint, rules, nowMs);
+  const retryAtMs = nextRetryAtMs(common, rules, fingerprint.endedAtMs ?? nowMs, nowMs);
+  if (retryAtMs > record.firstFailedAtMs + rules.policy.maxDurationMs) {
+    return giveUp(record, 'max_duration_reached', fingerprint, rules, nowMs);
+  }
+  const next: RunRecord = {
+    ...common,
+    phase: 'waiting',
+    maxRetries: judgement.maxRetries,
+    outbox: [...common.outbox, ...pendingAlerts('attempt_failed', record, 'settled', rules.policy, nowMs)],
+    history: withHistory(common.history, {
+      atMs: nowMs,
+      type: 'failed',
+      attempt: record.attempt,
+      reason: 'settled',
+      detail: describeFailures(common.failures),
+    }),
+    dueAtMs: retryAtMs,
+    retryAtMs,
+    fingerprint,
+    mayInterrupt: false,
+    attemptStartedAtMs: fingerprint.startedAtMs,
+    failureClass: judgement.failureClass,
+    checks: 0,
+  };
+  return become(next, 'retry_scheduled', 'settled');
+}
+
+/** Ends a run that the policy does not retry: quietly where it never was ours, with an alert where it was. */
+export function refuse(
+  record: RunRecord,
+  judgement: Extract<Judgement, { retry: false }>,
+  fingerprint: Fingerprint | null,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const neverOurs = record.retriesUsed === 0 && record.outbox.length === 0;
+  const quiet = neverOurs && judgement.reason !== 'never_on' && judgement.reason !== 'max_duration_reached';
+  if (quiet) return become(null, 'not_retryable', judgement.reason);
+  return giveUp({ ...record, maxRetries: judgement.maxRetries }, judgement.reason, fingerprint, rules, nowMs);
+}
+
+/** No more retries: alerts go out, then the tombstone stays. */
+export function giveUp(
+  record: RunRecord,
+  reason: Reason,
+  fingerprint: Fingerprint | null,
+  rules: Rules,
+  nowMs: number,
+  detail?: string,
+): Transition {
+  const common = commonOf(record);
+  const outbox = [...common.outbox, ...pendingAlerts('gave_up', record, reason, rules.policy, nowMs)];
+  const history = withHistory(common.history, {
+    atMs: nowMs,
+    type: 'gave_up',
+    attempt: record.attempt,
+    reason,
+    ...(detail === undefined ? {} : { detail }),
+  });
+  const givingUp: RunRecord = {
+    ...common,
+    phase: 'giving_up',
+    outbox,
+    history,
+    dueAtMs: null,
+    reason,
+    gaveUpAtMs: nowMs,
+    fingerprint,
+  };
+  return become(outbox.length > 0 ? givingUp : entomb(givingUp, rules, nowMs), 'giving_up', reason);
+}
+
+/** All alerts are out: what is left only keeps late callbacks from starting anything. */
+export function entomb(record: RecordIn<'giving_up'>, rules: Rules, nowMs: number): RunRecord {
+  const expiresAtMs = nowMs + rules.timing.tombstoneMs;
+  return { ...record, phase: 'gave_up', dueAtMs: expiresAtMs, expiresAtMs };
+}
+
+/** How long to wait before asking again: 1 s, doubling, at most `maxMs`; never less than what was asked for. */
+export function nextLookMs(checks: number, maxMs: number, retryAfterMs: number | null = null): number {
+  const backoffMs = Math.min(1_000 * 2 ** Math.min(checks, 20), maxMs);
+  return Math.max(backoffMs, Math.min(retryAfterMs ?? 0, 15 * 60_000));
+}

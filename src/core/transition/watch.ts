@@ -1,0 +1,73 @@
+import type { SeenRun } from '../event.ts';
+import type { Reason } from '../reason.ts';
+import type { Failure, PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
+import { become, type Transition } from './result.ts';
+import { settle } from './steps.ts';
+
+/** A new attempt has started, through us or through a person. */
+export function startWatching(
+  record: RunRecord,
+  start: { startedBy: 'dagain' | 'person'; previous: PreviousAttempt; failures: readonly Failure[]; reason: Reason },
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const common = commonOf(record);
+  const bumpsClearNumber = start.previous.wasFailed && common.clearNumber !== null;
+  const next: RecordIn<'watching'> = {
+    ...common,
+    phase: 'watching',
+    attempt: record.attempt + 1,
+    clearNumber: bumpsClearNumber ? (common.clearNumber ?? 0) + 1 : common.clearNumber,
+    earlierFailureIds: [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)].slice(
+      -MAX_EARLIER_FAILURE_IDS,
+    ),
+    failures: [...start.failures],
+    previous: start.previous,
+    history: withHistory(common.history, {
+      atMs: nowMs,
+      type: 'attempt_started',
+      attempt: record.attempt + 1,
+      reason: start.reason,
+    }),
+    // What arrived meanwhile may be the new attempt's failure: look at once rather than after an interval.
+    dueAtMs: start.failures.length > 0 ? nowMs : nowMs + rules.timing.sweepIntervalMs,
+    clearedAtMs: nowMs,
+    startedBy: start.startedBy,
+    checks: 0,
+  };
+  return become(next, 'retry_scheduled', start.reason);
+}
+
+/** A person restarted the run: what they started is watched, or, if it has failed already, counts as an attempt. */
+export function followPerson(
+  record: RunRecord,
+  previous: PreviousAttempt,
+  seen: SeenRun,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const reason = 'restarted_by_person';
+  const watched = startWatching(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
+  if (seen.state !== 'failed' || watched.next === null) return watched;
+  const failed = { ...watched.next, failures: [unreported(seen, nowMs)] };
+  return { ...settle(failed, seen.fingerprint, rules, nowMs), reason };
+}
+
+/** The failure that no callback told of: most often the worker was killed. */
+export function unreported(seen: SeenRun, nowMs: number): Failure {
+  const failedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
+  return {
+    id: `unreported:${seen.fingerprint.startedAtMs ?? seen.fingerprint.queuedAtMs ?? failedAtMs}`,
+    taskId: null,
+    mapIndex: null,
+    tryNumber: null,
+    operator: null,
+    exceptionType: null,
+    message: 'failed without a callback',
+    failureClass: 'infra',
+    failedAtMs,
+    logUrl: null,
+  };
+}
