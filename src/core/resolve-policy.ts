@@ -1,0 +1,105 @@
+import { BUILT_IN_POLICY, type RetryPolicy } from './policy.ts';
+import type { PolicyLayer, PolicyLimits } from './policy-layer.ts';
+
+/** A layer and where it came from, such as `policy file, dags[2]`. */
+export interface NamedLayer {
+  readonly source: string;
+  readonly layer: PolicyLayer;
+}
+
+/** The policy in force, where each of its values came from, and which values the limits have lowered. */
+export interface ResolvedPolicy {
+  readonly policy: RetryPolicy;
+  readonly origins: Readonly<Record<PolicyKey, string>>;
+  readonly clamped: readonly {
+    readonly key: PolicyKey;
+    readonly from: number;
+    readonly to: number;
+    readonly source: string;
+  }[];
+}
+export type PolicyKey = Exclude<keyof PolicyLayer, 'retries'>;
+
+// Which resolved field each written key sets; `satisfies` keeps the two vocabularies together.
+const FIELDS = {
+  max_retries: 'maxRetries',
+  delay: 'delayMs',
+  backoff: 'backoff',
+  max_delay: 'maxDelayMs',
+  jitter: 'jitter',
+  strategy: 'strategy',
+  gate: 'gate',
+  settle_timeout: 'settleTimeoutMs',
+  on_settle_timeout: 'onSettleTimeout',
+  max_duration: 'maxDurationMs',
+  retry_on: 'retryOn',
+  max_retries_by_class: 'maxRetriesByClass',
+  only_tasks: 'onlyTasks',
+  ignore_tasks: 'ignoreTasks',
+  ignore_operators: 'ignoreOperators',
+  never_on: 'neverOn',
+  manual_runs: 'manualRuns',
+  run_on_latest_version: 'runOnLatestVersion',
+  alerts: 'alerts',
+} as const satisfies Record<PolicyKey, keyof RetryPolicy>;
+
+export const POLICY_KEYS = Object.keys(FIELDS) as readonly PolicyKey[];
+
+/** The resolved value that the written key `key` set. */
+export function policyValue(policy: RetryPolicy, key: PolicyKey): RetryPolicy[(typeof FIELDS)[PolicyKey]] {
+  return policy[FIELDS[key]];
+}
+
+/** Lays `layers`, lowest precedence first, over the built-in policy; then `limits`, which nothing passes. Pure. */
+export function resolvePolicy(
+  layers: readonly NamedLayer[],
+  limits: PolicyLimits,
+  alertChannels: readonly string[],
+): ResolvedPolicy {
+  const origins = Object.fromEntries(POLICY_KEYS.map((key) => [key, 'built-in'])) as Record<PolicyKey, string>;
+  let policy: RetryPolicy = { ...BUILT_IN_POLICY, alertChannels };
+  for (const { source, layer } of layers) {
+    const expanded = expandShortForm(layer);
+    for (const key of POLICY_KEYS) {
+      if (expanded[key] === undefined) continue;
+      policy = { ...policy, [FIELDS[key]]: expanded[key] };
+      origins[key] = source;
+    }
+  }
+  return clamp(policy, origins, limits);
+}
+
+/** Explicit keys of the same layer win over its short form. */
+function expandShortForm(layer: PolicyLayer): PolicyLayer {
+  const { retries, ...explicit } = layer;
+  if (retries === undefined) return layer;
+  if (typeof retries === 'number') return { max_retries: retries, ...explicit };
+  const [maxRetries, delayMs, endMs] = retries;
+  if (endMs === undefined) {
+    return { max_retries: maxRetries, delay: delayMs, backoff: 'none', jitter: 'none', ...explicit };
+  }
+  return { max_retries: maxRetries, delay: delayMs, max_delay: endMs, backoff: 'ramp', jitter: 'none', ...explicit };
+}
+
+function clamp(policy: RetryPolicy, origins: Record<PolicyKey, string>, limits: PolicyLimits): ResolvedPolicy {
+  const clamped: { key: PolicyKey; from: number; to: number; source: string }[] = [];
+  const lower = (key: 'max_retries' | 'delay' | 'max_delay', from: number, to: number) => {
+    if (from <= to) return from;
+    clamped.push({ key, from, to, source: origins[key] });
+    origins[key] = 'limits';
+    return to;
+  };
+  const maxRetriesLimit = limits.max_retries ?? policy.maxRetriesLimit;
+  const maxDelayLimitMs = limits.max_delay ?? 24 * 3_600_000;
+  return {
+    policy: {
+      ...policy,
+      maxRetriesLimit,
+      maxRetries: lower('max_retries', policy.maxRetries, maxRetriesLimit),
+      delayMs: lower('delay', policy.delayMs, maxDelayLimitMs),
+      maxDelayMs: lower('max_delay', policy.maxDelayMs, maxDelayLimitMs),
+    },
+    origins,
+    clamped,
+  };
+}

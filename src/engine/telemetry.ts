@@ -1,0 +1,19 @@
+import type { Decision, Reason } from '../core/reason.ts';
+
+/** What the engine counts. Labels are bounded: no ids. */
+export interface Telemetry {
+  /** A callback was answered. */
+  reported(decision: Decision, reason: Reason): void;
+  /** A record moved on. */
+  stepped(reason: Reason): void;
+  cleared(outcome: 'accepted' | 'missing' | 'refused' | 'not_applied' | 'unknown' | 'too_late'): void;
+  /** The run's retries ended. */
+  ended(how: 'recovered' | 'gave_up' | 'gone' | 'not_retryable', reason: Reason): void;
+  observed(result: 'found' | 'missing' | 'unavailable', reason: string, durationMs: number): void;
+  alerted(channel: string, accepted: boolean): void;
+  swapConflict(): void;
+  /** The worker met an error that it could not handle; the run is looked at again when its lease is over. */
+  workFailed(): void;
+  /** How long after its due time a run's work began. */
+  lag(lagMs: number): void;
+}
