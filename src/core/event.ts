@@ -65,4 +65,17 @@ export interface TimePassed {
   readonly type: 'time_passed';
 }
 
-export type RunEvent = FailureReported | SuccessReported | Observed | ClearAnswered | AlertAnswered | TimePassed;
+/** The record of a run is gone or cannot be read, though the due index knows the run. */
+export interface StateLost {
+  readonly type: 'state_lost';
+  readonly detail: string;
+}
+
+export type RunEvent =
+  | FailureReported
+  | SuccessReported
+  | Observed
+  | ClearAnswered
+  | AlertAnswered
+  | TimePassed
+  | StateLost;

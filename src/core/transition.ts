@@ -7,6 +7,7 @@ import { onClearAnswered } from './transition/clear-answered.ts';
 import { onFailureReported, onFirstFailure } from './transition/failure-reported.ts';
 import { onObserved, onTimePassed } from './transition/observed.ts';
 import { type Transition, unchanged } from './transition/result.ts';
+import { onStateLost } from './transition/state-lost.ts';
 import { onSuccessReported } from './transition/success-reported.ts';
 
 export type { Transition } from './transition/result.ts';
@@ -22,11 +23,7 @@ export function transition(
   rules: Rules,
   nowMs: number,
 ): Transition {
-  if (record === null) {
-    return event.type === 'failure_reported'
-      ? onFirstFailure(key, event, rules, nowMs)
-      : unchanged(null, 'unknown_run', 'no_record');
-  }
+  if (record === null) return onAbsent(key, event, rules, nowMs);
   switch (event.type) {
     case 'failure_reported':
       return onFailureReported(record, event, rules, nowMs);
@@ -40,5 +37,13 @@ export function transition(
       return onAlertAnswered(record, event, rules, nowMs);
     case 'time_passed':
       return onTimePassed(record, nowMs);
+    case 'state_lost':
+      return unchanged(record, 'stale', 'superseded');
   }
+}
+
+function onAbsent(key: RunKey, event: RunEvent, rules: Rules, nowMs: number): Transition {
+  if (event.type === 'failure_reported') return onFirstFailure(key, event, rules, nowMs);
+  if (event.type === 'state_lost') return onStateLost(key, event.detail, rules, nowMs);
+  return unchanged(null, 'unknown_run', 'no_record');
 }

@@ -36,18 +36,28 @@ export interface SwapLoop {
   apply(key: RunKey, event: RunEvent): Promise<Applied>;
   /** Applies `event` to exactly this version; null when somebody else has changed the record meanwhile. */
   applyTo(key: RunKey, current: Versioned<RunRecord>, event: RunEvent): Promise<Applied | null>;
+  /** Gives up a run whose record is gone or cannot be read, in place of what is stored under `version`. */
+  replaceLost(key: RunKey, version: number, detail: string): Promise<Applied | null>;
 }
 
 export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   const { store, clock, telemetry } = deps;
 
   async function attempt(key: RunKey, current: Versioned<RunRecord> | null, event: RunEvent): Promise<Applied | null> {
-    const before = current?.value ?? null;
+    return decide(key, current?.value ?? null, current?.version ?? 0, event);
+  }
+
+  async function decide(
+    key: RunKey,
+    before: RunRecord | null,
+    version: number,
+    event: RunEvent,
+  ): Promise<Applied | null> {
     const override = before?.override ?? (event.type === 'failure_reported' ? event.override : null);
     const rules = await deps.policies.rulesFor(key.dagId, override);
     const applied = { ...transition(key, before, event, rules, clock.nowMs()), before };
     if (applied.next === before) return applied;
-    const won = await store.compareAndSwap(key, current?.version ?? 0, applied.next);
+    const won = await store.compareAndSwap(key, version, applied.next);
     if (won === null) {
       telemetry.swapConflict();
       return null;
@@ -59,6 +69,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
 
   return {
     applyTo: attempt,
+    replaceLost: (key, version, detail) => decide(key, null, version, { type: 'state_lost', detail }),
     async apply(key, event) {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {
         const applied = await attempt(key, await store.load(key), event);

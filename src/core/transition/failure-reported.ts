@@ -3,13 +3,13 @@ import { isFinalRefusal, type Judgement } from '../judgement.ts';
 import type { RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import type { RunKey } from '../run-key.ts';
-import { type CommonFields, commonOf, describeFailures, MAX_FAILURES, withHistory } from './fields.ts';
+import { type CommonFields, commonOf, describeFailures, freshFields, MAX_FAILURES, withHistory } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, judgeRecord, nextRetryAtMs } from './steps.ts';
 
 /** A failure of a run of which nothing is known yet. */
 export function onFirstFailure(key: RunKey, event: FailureReported, rules: Rules, nowMs: number): Transition {
-  return beginCount(freshFields(key, event, nowMs), event, rules, nowMs);
+  return beginCount(freshFor(key, event, nowMs), event, rules, nowMs);
 }
 
 /** A failure of a run that has a record. Duplicates and callbacks of earlier attempts change nothing. */
@@ -41,28 +41,14 @@ export function isOfEarlierAttempt(record: RunRecord, event: FailureReported): b
   return startedAtMs !== null && previousStartMs !== null && startedAtMs <= previousStartMs;
 }
 
-function freshFields(key: RunKey, event: FailureReported, nowMs: number): CommonFields {
-  return {
-    schema: 1,
-    dagId: key.dagId,
-    dagRunId: key.dagRunId,
-    attempt: 1,
-    retriesUsed: 0,
-    retriesUsedByClass: {},
-    clearsSent: 0,
-    maxRetries: 0,
-    firstFailedAtMs: nowMs,
-    granted: 0,
-    runType: event.evidence.runType,
-    clearNumber: event.evidence.clearNumber,
-    failures: [],
-    earlierFailureIds: [],
-    override: event.override,
-    previous: null,
-    held: null,
-    outbox: [],
-    history: [],
-  };
+function freshFor(key: RunKey, event: FailureReported, nowMs: number): CommonFields {
+  const { runType, clearNumber } = event.evidence;
+  return { ...freshFields(key, nowMs), runType, clearNumber, override: overrideOf(event) };
+}
+
+/** A copy: the record owns its values. */
+function overrideOf(event: FailureReported): RunRecord['override'] {
+  return event.override === null ? null : { ...event.override };
 }
 
 function beginCount(fields: CommonFields, event: FailureReported, rules: Rules, nowMs: number): Transition {
@@ -134,7 +120,7 @@ function addToPending(record: PendingRecord, event: FailureReported, rules: Rule
     ...record,
     failures: [...record.failures, event.failure].slice(0, MAX_FAILURES),
     history: withFailure(record, event, nowMs),
-    override: record.override ?? event.override,
+    override: record.override ?? overrideOf(event),
     ...learned(record, event),
   };
   return answerPending(record, next, rules, nowMs);
@@ -173,7 +159,7 @@ function afterGiveUp(
 ): Transition {
   const isNew = isOfLaterAttempt(record, event.evidence);
   if (isNew === true) {
-    const fresh = freshFields(record, event, nowMs);
+    const fresh = freshFor(record, event, nowMs);
     const { outbox, history, attempt, earlierFailureIds, clearsSent } = record;
     const fields = { ...fresh, outbox, history, earlierFailureIds, clearsSent, attempt: attempt + 1 };
     const begun = beginCount(fields, event, rules, nowMs);

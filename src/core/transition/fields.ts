@@ -1,4 +1,5 @@
 import type { Failure, HistoryEntry, RecordIn, RunRecord } from '../record.ts';
+import type { RunKey } from '../run-key.ts';
 
 const MAX_HISTORY = 60;
 const KEPT_FROM_START = 10;
@@ -40,6 +41,31 @@ export function commonOf(record: RunRecord): CommonFields {
     held: record.held,
     outbox: record.outbox,
     history: record.history,
+  };
+}
+
+/** A count that begins now: attempt 1, nothing spent. */
+export function freshFields(key: RunKey, nowMs: number): CommonFields {
+  return {
+    schema: 1,
+    dagId: key.dagId,
+    dagRunId: key.dagRunId,
+    attempt: 1,
+    retriesUsed: 0,
+    retriesUsedByClass: {},
+    clearsSent: 0,
+    maxRetries: 0,
+    firstFailedAtMs: nowMs,
+    granted: 0,
+    runType: null,
+    clearNumber: null,
+    failures: [],
+    earlierFailureIds: [],
+    override: null,
+    previous: null,
+    held: null,
+    outbox: [],
+    history: [],
   };
 }
 

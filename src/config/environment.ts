@@ -1,0 +1,189 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { Duration } from '../core/duration.ts';
+import { DagainError } from '../core/errors.ts';
+import { nearest } from './nearest.ts';
+
+const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+const Url = (protocols: RegExp, example: string) =>
+  z.url({ protocol: protocols, error: `must be a URL such as ${example}` });
+const Flag = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((text) => text === 'true');
+const Secrets = z
+  .string()
+  .transform((text) => text.split(',').map((one) => one.trim()))
+  .pipe(
+    z.array(z.string().min(8, 'must have at least 8 characters each')).max(2, 'may hold two at most, for rotation'),
+  );
+
+/** Read by the callbacks inside Airflow, which may share an environment with the service. */
+const OF_THE_AIRFLOW_SIDE = ['DAGAIN_URL', 'DAGAIN_TIMEOUT'];
+
+/** A setting: its schema, what it is for, and whether it is a secret (then `NAME_FILE` works as well). */
+export interface Setting<T> {
+  readonly schema: z.ZodType<T>;
+  readonly description: string;
+  readonly fallback: string | null;
+  readonly secret?: boolean;
+}
+
+function setting<T>(schema: z.ZodType<T>, fallback: string | null, description: string, secret = false): Setting<T> {
+  return { schema, description, fallback, secret };
+}
+
+/** Every setting there is; the README's table and `--help` are made from it. */
+export const SETTINGS = {
+  DAGAIN_HOST: setting(z.string().min(1), '127.0.0.1', 'Address to listen on.'),
+  DAGAIN_PORT: setting(z.coerce.number().int().min(0).max(65_535), '8484', 'Port to listen on; 0 takes a free one.'),
+  DAGAIN_AIRFLOW_URL: setting(
+    Url(/^https?$/, 'http://airflow:8080').optional(),
+    null,
+    'Base URL of Airflow, with its path prefix if it has one. Required to serve.',
+  ),
+  DAGAIN_AIRFLOW_USERNAME: setting(z.string().min(1).optional(), null, 'User that clears runs.'),
+  DAGAIN_AIRFLOW_PASSWORD: setting(z.string().min(1).optional(), null, "That user's password.", true),
+  DAGAIN_AIRFLOW_TOKEN: setting(
+    z.string().min(1).optional(),
+    null,
+    'Static bearer token instead of user and password; `_FILE` is read again when it changes.',
+    true,
+  ),
+  DAGAIN_REDIS_URL: setting(
+    Url(/^rediss?$/, 'redis://redis:6379/0').optional(),
+    null,
+    'Redis to keep the state in; unset: SQLite under DAGAIN_DATA_DIR.',
+    true,
+  ),
+  DAGAIN_DATA_DIR: setting(z.string().min(1), './data', 'Folder of the embedded SQLite store.'),
+  DAGAIN_NAMESPACE: setting(
+    z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'must be 1 to 64 letters, digits, - or _'),
+    'dagain',
+    'Prefix of all keys in Redis: several sidecars can share one.',
+  ),
+  DAGAIN_POLICY_FILE: setting(z.string().min(1).optional(), null, 'YAML file with the retry policy.'),
+  DAGAIN_MAX_RETRIES: setting(
+    z.coerce.number().int().min(0).max(1_000).optional(),
+    null,
+    'Retries on top of the original attempt (built-in: 2); 0 turns retries off.',
+  ),
+  DAGAIN_RETRY_DELAY: setting(Duration.optional(), null, 'Delay before the first retry (built-in: 60s).'),
+  DAGAIN_SWEEP_INTERVAL: setting(
+    Duration.refine((ms) => ms >= 100, 'must be at least 100ms'),
+    '60s',
+    'How soon a watched run is looked at when no callback comes.',
+  ),
+  DAGAIN_TOMBSTONE_TTL: setting(
+    Duration,
+    '7d',
+    'How long a given-up run is remembered, so that late callbacks start nothing.',
+  ),
+  DAGAIN_ALERT_WEBHOOK_URL: setting(
+    Url(/^https?$/, 'https://alerts.example/hook').optional(),
+    null,
+    'Where alerts are posted as JSON.',
+    true,
+  ),
+  DAGAIN_ALERT_WEBHOOK_SECRET: setting(
+    z.string().min(8).optional(),
+    null,
+    'Signs alerts by Standard Webhooks (`whsec_...` or any text).',
+    true,
+  ),
+  DAGAIN_CALLBACK_TOKEN: setting(
+    Secrets.optional(),
+    null,
+    'Bearer token of callbacks; two, comma-separated, for rotation.',
+    true,
+  ),
+  DAGAIN_OPERATOR_TOKEN: setting(
+    Secrets.optional(),
+    null,
+    'Bearer token of operations; two, comma-separated, for rotation.',
+    true,
+  ),
+  DAGAIN_WEBHOOK_SECRET: setting(
+    Secrets.optional(),
+    null,
+    'Accepts callbacks signed by Standard Webhooks under this secret.',
+    true,
+  ),
+  DAGAIN_ALLOW_ANONYMOUS: setting(Flag, 'false', 'Allows to listen on other than loopback without tokens.'),
+  DAGAIN_MODE: setting(
+    z.literal('active', { error: 'must be active: shadow mode is not built yet' }),
+    'active',
+    'Whether runs are really cleared.',
+  ),
+  DAGAIN_LOG_LEVEL: setting(
+    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    'info',
+    'Least level that is logged.',
+  ),
+} as const;
+
+type Settings = typeof SETTINGS;
+export type SettingName = keyof Settings;
+export type Environment = { readonly [K in SettingName]: Settings[K] extends Setting<infer T> ? T : never };
+
+/** The variables of a process, such as `process.env`. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads and checks every setting, and reports all that is wrong at once.
+ * @throws DagainError `configuration_invalid`; its message never holds a value of a secret.
+ */
+export function readEnvironment(variables: Variables): Environment {
+  const problems = unknownNames(variables);
+  const entries = Object.entries(SETTINGS).map(([name, one]) => {
+    const text = readVariable(name, one.secret === true, variables, problems) ?? one.fallback ?? undefined;
+    const parsed = one.schema.safeParse(text);
+    if (parsed.success) return [name, parsed.data];
+    const value = one.secret === true || text === undefined ? '' : `, is ${JSON.stringify(text)}`;
+    problems.push(`${name} ${parsed.error.issues.map((issue) => issue.message).join('; ')}${value}`);
+    return [name, undefined];
+  });
+  const environment = Object.fromEntries(entries) as Environment;
+  if (problems.length === 0) problems.push(...contradictions(environment));
+  if (problems.length > 0) throw new DagainError('configuration_invalid', problems.join('\n'));
+  return environment;
+}
+
+/** `NAME`, or the content of the file that `NAME_FILE` names, without the newline at its end. Empty means unset. */
+function readVariable(name: string, isSecret: boolean, variables: Variables, problems: string[]): string | undefined {
+  const direct = variables[name] || undefined;
+  const file = isSecret ? variables[`${name}_FILE`] || undefined : undefined;
+  if (direct !== undefined && file !== undefined) problems.push(`${name} and ${name}_FILE are both set: keep one`);
+  if (file === undefined) return direct;
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    problems.push(`${name}_FILE names ${file}, which cannot be read: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+/** A misspelt setting that is silently ignored is the worst kind: name it, with the nearest one that exists. */
+function unknownNames(variables: Variables): string[] {
+  const known = new Set<string>([...Object.keys(SETTINGS), ...OF_THE_AIRFLOW_SIDE]);
+  for (const [name, one] of Object.entries(SETTINGS))
+    if ((one as Setting<unknown>).secret === true) known.add(`${name}_FILE`);
+  const unknown = Object.keys(variables).filter((name) => name.startsWith('DAGAIN_') && !known.has(name));
+  return unknown.map((name) => `${name} is not a setting of dagain; the nearest is ${nearest(name, [...known])}`);
+}
+
+function contradictions(environment: Environment): string[] {
+  const problems: string[] = [];
+  if (environment.DAGAIN_AIRFLOW_TOKEN !== undefined && environment.DAGAIN_AIRFLOW_USERNAME !== undefined) {
+    problems.push('DAGAIN_AIRFLOW_TOKEN and DAGAIN_AIRFLOW_USERNAME are both set: keep one');
+  }
+  if ((environment.DAGAIN_AIRFLOW_USERNAME === undefined) !== (environment.DAGAIN_AIRFLOW_PASSWORD === undefined)) {
+    problems.push('DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD must be set together');
+  }
+  const hasCallbackAuth =
+    environment.DAGAIN_CALLBACK_TOKEN !== undefined || environment.DAGAIN_WEBHOOK_SECRET !== undefined;
+  const isProtected = hasCallbackAuth && environment.DAGAIN_OPERATOR_TOKEN !== undefined;
+  if (!LOOPBACK.has(environment.DAGAIN_HOST) && !isProtected && !environment.DAGAIN_ALLOW_ANONYMOUS) {
+    problems.push(
+      `DAGAIN_HOST is ${environment.DAGAIN_HOST}, which others can reach: set DAGAIN_OPERATOR_TOKEN and DAGAIN_CALLBACK_TOKEN (or DAGAIN_WEBHOOK_SECRET), or DAGAIN_ALLOW_ANONYMOUS=true`,
+    );
+  }
+  return problems;
+}

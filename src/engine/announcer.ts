@@ -1,0 +1,96 @@
+import type { Alert, AlertChannel, SendResult } from '../alerts/port.ts';
+import type { PendingAlert, RunRecord } from '../core/record.ts';
+import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { Orchestrator } from '../orchestrator/port.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { SwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
+
+const FIRST_PAUSE_MS = 5_000;
+const MAX_PAUSE_MS = 15 * 60_000;
+/** What needs a person is tried again at once a few times too: it may be a deployment under way. */
+const PERMANENT_PAUSE_MS = 5 * 60_000;
+/** After this an alert that nobody accepts is dropped, loudly: the record must not stay for ever. */
+const ABANDON_AFTER_MS = 7 * 24 * 3_600_000;
+
+export interface AnnouncerDeps {
+  readonly swapLoop: SwapLoop;
+  readonly channels: readonly AlertChannel[];
+  readonly orchestrator: Pick<Orchestrator, 'linkTo'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+}
+
+/** Sends what is in a record's outbox. An alert leaves the outbox only after its channel has accepted it. */
+export interface Announcer {
+  /** Sends every alert of `record` that is due, each channel on its own. */
+  announce(key: RunKey, record: RunRecord): Promise<void>;
+}
+
+export function createAnnouncer(deps: AnnouncerDeps): Announcer {
+  const { swapLoop, clock, log, telemetry } = deps;
+  const channels = new Map(deps.channels.map((channel) => [channel.name, channel]));
+
+  async function sendOne(key: RunKey, record: RunRecord, pending: PendingAlert): Promise<void> {
+    const channel = channels.get(pending.channel);
+    const result: SendResult =
+      channel === undefined
+        ? { type: 'permanent', detail: 'no such channel is configured any more' }
+        : await channel.send(toAlert(key, record, pending, deps.orchestrator.linkTo(key)));
+    const accepted = result.type === 'accepted';
+    const nextTryAtMs = accepted ? null : nextTryMs(pending, result, clock.nowMs());
+    const fields = { run: formatRunKey(key), alert: pending.kind, channel: pending.channel, reason: pending.reason };
+    telemetry.alerted(pending.channel, accepted);
+    if (result.type === 'accepted') log.info(fields, 'alert accepted');
+    else if (nextTryAtMs === null) log.error({ ...fields, detail: result.detail }, 'alert abandoned: nobody was told');
+    else log.warn({ ...fields, detail: result.detail, nextTryAtMs }, 'alert not accepted, will be sent again');
+    const detail = result.type === 'accepted' ? null : result.detail;
+    const { dedupeKey } = pending;
+    await swapLoop.apply(key, {
+      type: 'alert_answered',
+      dedupeKey,
+      channel: pending.channel,
+      accepted,
+      detail,
+      nextTryAtMs,
+    });
+  }
+
+  return {
+    async announce(key, record) {
+      const due = record.outbox.filter((pending) => pending.nextTryAtMs <= clock.nowMs());
+      await Promise.all(due.map((pending) => sendOne(key, record, pending)));
+    },
+  };
+}
+
+/** Exponential up to a quarter of an hour; null when it has been tried for a week. */
+function nextTryMs(
+  pending: PendingAlert,
+  result: Exclude<SendResult, { type: 'accepted' }>,
+  nowMs: number,
+): number | null {
+  if (nowMs - pending.createdAtMs > ABANDON_AFTER_MS) return null;
+  const backoffMs = Math.min(FIRST_PAUSE_MS * 2 ** Math.min(pending.tries, 20), MAX_PAUSE_MS);
+  const isPermanent = result.type === 'permanent' && pending.tries >= 3;
+  const askedForMs = result.type === 'retryable' ? Math.min(result.retryAfterMs ?? 0, MAX_PAUSE_MS) : 0;
+  return nowMs + Math.max(backoffMs, askedForMs, isPermanent ? PERMANENT_PAUSE_MS : 0);
+}
+
+function toAlert(key: RunKey, record: RunRecord, pending: PendingAlert, runUrl: string | null): Alert {
+  return {
+    dedupeKey: pending.dedupeKey,
+    kind: pending.kind,
+    key,
+    reason: pending.reason,
+    attempt: pending.attempt,
+    retriesUsed: record.retriesUsed,
+    maxRetries: record.maxRetries,
+    firstFailedAtMs: record.firstFailedAtMs,
+    createdAtMs: pending.createdAtMs,
+    failures: record.failures,
+    runUrl,
+  };
+}

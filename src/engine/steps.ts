@@ -1,0 +1,110 @@
+import type { Observed } from '../core/event.ts';
+import type { RecordIn, RunRecord } from '../core/record.ts';
+import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { ClearOutcome, Orchestrator } from '../orchestrator/port.ts';
+import type { Versioned } from '../store/port.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { PolicySource } from './policy-source.ts';
+import type { Applied, SwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export interface StepDeps {
+  readonly swapLoop: SwapLoop;
+  readonly orchestrator: Orchestrator;
+  readonly policies: PolicySource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+}
+
+/** Moves one record on by one look at the orchestrator. */
+export interface Stepper {
+  /** `current` must just have been taken: what is read now is applied to this version or not at all. */
+  step(key: RunKey, current: Versioned<RunRecord>): Promise<void>;
+}
+
+export function createStepper(deps: StepDeps): Stepper {
+  const { swapLoop, orchestrator, clock, log, telemetry } = deps;
+
+  async function observe(key: RunKey): Promise<Observed> {
+    const startedAtMs = clock.nowMs();
+    const observation = await orchestrator.observe(key);
+    const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
+    telemetry.observed(observation.type, reason, clock.nowMs() - startedAtMs);
+    if (observation.type === 'unavailable') {
+      log.warn(
+        { run: formatRunKey(key), reason, detail: observation.detail },
+        'the orchestrator gave no usable answer',
+      );
+    }
+    return { type: 'observed', observation };
+  }
+
+  function tell(key: RunKey, applied: Applied): void {
+    const { before, next, reason } = applied;
+    telemetry.stepped(reason);
+    const fields = {
+      run: formatRunKey(key),
+      reason,
+      phase: next?.phase ?? null,
+      attempt: (next ?? before)?.attempt,
+      retriesUsed: (next ?? before)?.retriesUsed,
+      maxRetries: (next ?? before)?.maxRetries,
+      dueAt: next?.dueAtMs == null ? null : new Date(next.dueAtMs).toISOString(),
+    };
+    if (next?.phase === before?.phase && applied.command === null) log.debug(fields, reason);
+    else if (next?.phase === 'giving_up' || next?.phase === 'gave_up') log.error(fields, 'gave up');
+    else log.info(fields, reason);
+    tellEnd(applied);
+  }
+
+  function tellEnd({ before, next, reason }: Applied): void {
+    const wasGivenUp = before?.phase === 'giving_up' || before?.phase === 'gave_up';
+    if ((next?.phase === 'giving_up' || next?.phase === 'gave_up') && !wasGivenUp) telemetry.ended('gave_up', reason);
+    if (next !== null || wasGivenUp) return;
+    if (reason === 'run_succeeded') telemetry.ended('recovered', reason);
+    else telemetry.ended(reason === 'run_missing' ? 'gone' : 'not_retryable', reason);
+  }
+
+  /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
+  async function sendClear(key: RunKey, record: RecordIn<'clearing'>): Promise<void> {
+    const outcome = await clearInTime(key, record);
+    if (outcome === null) return;
+    const applied = await swapLoop.apply(key, { type: 'clear_answered', clear: record.clearsSent, outcome });
+    tell(key, applied);
+    if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
+  }
+
+  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearOutcome | null> {
+    const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
+    const fields = { run: formatRunKey(key), attempt: record.attempt + 1, mode: record.mode, clear: record.clearsSent };
+    // The fence: another replica may act on this record once the send window and the time-out are over.
+    if (clock.nowMs() > record.sendByMs) {
+      telemetry.cleared('too_late');
+      log.warn(fields, 'clear not sent: too late after its swap; the run is read again first');
+      return null;
+    }
+    const outcome = await orchestrator.clear(key, {
+      mode: record.mode,
+      runOnLatestVersion: policy.runOnLatestVersion,
+    });
+    telemetry.cleared(outcome.type);
+    const detail = 'detail' in outcome ? outcome.detail : undefined;
+    log[outcome.type === 'accepted' ? 'info' : 'warn']({ ...fields, outcome: outcome.type, detail }, 'clear sent');
+    return outcome;
+  }
+
+  return {
+    async step(key, current) {
+      const { value: record } = current;
+      const isExpired = record.phase === 'gave_up' && clock.nowMs() >= record.expiresAtMs;
+      const event = isExpired ? ({ type: 'time_passed' } as const) : await observe(key);
+      const applied = await swapLoop.applyTo(key, current, event);
+      // Somebody else changed the record meanwhile: what was read may be older than that, so it counts for nothing.
+      if (applied === null) return;
+      tell(key, applied);
+      if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
+    },
+  };
+}

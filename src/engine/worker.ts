@@ -1,0 +1,136 @@
+import { formatRunKey } from '../core/run-key.ts';
+import type { RunStore, TakenRun } from '../store/port.ts';
+import type { Announcer } from './announcer.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { Stepper } from './steps.ts';
+import type { SwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export interface WorkerSettings {
+  /** Runs in work at the same time. */
+  readonly concurrency: number;
+  /** How long a taken run is left alone by everybody else; longer than one step can last. */
+  readonly leaseMs: number;
+  /** How often the store is asked when nothing is known to be due: what other replicas scheduled shows up then. */
+  readonly pollIntervalMs: number;
+}
+
+export const WORKER_SETTINGS: WorkerSettings = { concurrency: 16, leaseMs: 90_000, pollIntervalMs: 1_000 };
+
+export interface WorkerDeps {
+  readonly store: RunStore;
+  readonly swapLoop: SwapLoop;
+  readonly stepper: Stepper;
+  readonly announcer: Announcer;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+  readonly settings: WorkerSettings;
+}
+
+/** The due loop. Every replica runs the same one. */
+export interface Worker {
+  start(): void;
+  /** Tells that something is due at `atMs`, so that the loop need not find out by polling. */
+  noteDue(atMs: number): void;
+  /** Takes nothing more, finishes what is in work, hands back what it has not begun. */
+  stop(): Promise<void>;
+}
+
+export function createWorker(deps: WorkerDeps): Worker {
+  const { store, clock, log, telemetry, settings } = deps;
+  const inWork = new Set<Promise<void>>();
+  let isStopping = false;
+  let isTaking = false;
+  let takeAgain = false;
+  let wakeAtMs = Number.POSITIVE_INFINITY;
+  let cancelWake = () => {};
+  let taking: Promise<void> = Promise.resolve();
+
+  function wakeAt(atMs: number): void {
+    if (isStopping || atMs >= wakeAtMs) return;
+    cancelWake();
+    wakeAtMs = atMs;
+    cancelWake = clock.schedule(Math.max(0, atMs - clock.nowMs()), () => {
+      wakeAtMs = Number.POSITIVE_INFINITY;
+      taking = take();
+    });
+  }
+
+  /** Fills the free places with due runs; one call at a time, so that no more is leased than can be begun. */
+  async function take(): Promise<void> {
+    if (isTaking) {
+      takeAgain = true;
+      return;
+    }
+    isTaking = true;
+    try {
+      do {
+        takeAgain = false;
+        const free = settings.concurrency - inWork.size;
+        if (free <= 0 || isStopping) break;
+        const taken = await store.takeDue(clock.nowMs(), free, settings.leaseMs);
+        for (const run of taken) begin(run);
+        takeAgain ||= taken.length === free;
+      } while (takeAgain);
+    } catch (error) {
+      log.error({ err: error }, 'could not ask the store what is due');
+    } finally {
+      isTaking = false;
+      wakeAt(clock.nowMs() + settings.pollIntervalMs);
+    }
+  }
+
+  function begin(run: TakenRun): void {
+    const work = handle(run)
+      .catch((error: unknown) => {
+        telemetry.workFailed();
+        log.error(
+          { err: error, run: formatRunKey(run.key) },
+          'work on a run failed; it is taken again after its lease',
+        );
+      })
+      .finally(() => {
+        inWork.delete(work);
+        wakeAt(clock.nowMs());
+      });
+    inWork.add(work);
+  }
+
+  async function handle(run: TakenRun): Promise<void> {
+    if (isStopping) return handBack(run);
+    if ('problem' in run) return giveUpLost(run);
+    const { value: record } = run.record;
+    const nowMs = clock.nowMs();
+    const isPhaseDue = record.held === null && record.dueAtMs !== null && record.dueAtMs <= nowMs;
+    if (record.dueAtMs !== null) telemetry.lag(Math.max(0, nowMs - record.dueAtMs));
+    // Retries first: an alert channel that hangs must not hold a retry up.
+    if (isPhaseDue) await deps.stepper.step(run.key, run.record);
+    await deps.announcer.announce(run.key, record);
+  }
+
+  /** A swap to the same value ends the lease. */
+  async function handBack(run: TakenRun): Promise<void> {
+    if ('problem' in run) return;
+    await store.compareAndSwap(run.key, run.record.version, run.record.value);
+  }
+
+  /** The index knows a run whose record is gone or unreadable: lost state never clears, and people are told. */
+  async function giveUpLost(run: Extract<TakenRun, { problem: string }>): Promise<void> {
+    const { problem, detail, version } = run;
+    log.error({ run: formatRunKey(run.key), problem, detail }, 'the record of a run is lost: giving it up');
+    await deps.swapLoop.replaceLost(run.key, version, `${problem}: ${detail}`);
+  }
+
+  return {
+    start: () => wakeAt(clock.nowMs()),
+    noteDue: wakeAt,
+    async stop() {
+      isStopping = true;
+      cancelWake();
+      await taking;
+      await Promise.all(inWork);
+    },
+  };
+}
