@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import type { RunKey } from '../../core/run-key.ts';
+import type { ClearOutcome, ClearRequest } from '../port.ts';
+import { describe, toUnavailable, whatIsMissing } from './answers.ts';
+import type { ApiCall, Client } from './client.ts';
+import type { HttpAnswer } from './http.ts';
+import { isAbout, readRun } from './runs.ts';
+import type { TimeLimit } from './time-limit.ts';
+import type { AirflowVersion, Versions } from './versions.ts';
+
+export interface ClearDeps {
+  readonly client: Client;
+  readonly versions: Versions;
+}
+
+/** Sends the clear of a run, once, and says what became of it. */
+export async function clearRun(
+  { client, versions }: ClearDeps,
+  key: RunKey,
+  request: ClearRequest,
+  limit: TimeLimit,
+): Promise<ClearOutcome> {
+  const version = await versions.current();
+  if (version.type === 'unavailable') {
+    const { reason, detail, retryAfterMs } = version;
+    return { type: 'not_applied', reason, detail, retryAfterMs };
+  }
+  const { name, result } = await client.call(callFor(version, key, request), limit);
+  if (result.type === 'answer') {
+    const outcome = outcomeOf(name, result, key);
+    return contradicts(result, key) ? lookAgain(versions, version, outcome) : outcome;
+  }
+  const { reason, detail, retryAfterMs } = result;
+  return result.sent ? { type: 'unknown', reason, detail } : { type: 'not_applied', reason, detail, retryAfterMs };
+}
+
+/** The request for this version. `dry_run` is always named: left out, it means true, and 200 would mean nothing. */
+export function callFor({ api, clearTakes }: AirflowVersion, key: RunKey, request: ClearRequest): ApiCall {
+  if (request.mode === 'from_failure' && !clearTakes.onlyFailed) return clearFailedTasks(api, key);
+  const body = {
+    dry_run: false,
+    ...(request.mode === 'from_failure' ? { only_failed: true } : {}),
+    ...(request.runOnLatestVersion && clearTakes.runOnLatestVersion ? { run_on_latest_version: true } : {}),
+  };
+  return { api, method: 'POST', segments: ['dags', key.dagId, 'dagRuns', key.dagRunId, 'clear'], body };
+}
+
+/**
+ * Airflow 2 clears only whole runs by run; failed tasks go through their own endpoint, which is told to set the run going
+ * again, and to reach the same subdags as the clear of a whole run does. `only_failed` takes upstream_failed in too.
+ */
+function clearFailedTasks(api: AirflowVersion['api'], key: RunKey): ApiCall {
+  const body = {
+    dry_run: false,
+    dag_run_id: key.dagRunId,
+    only_failed: true,
+    only_running: false,
+    reset_dag_runs: true,
+    include_subdags: true,
+    include_parentdag: true,
+  };
+  return { api, method: 'POST', segments: ['dags', key.dagId, 'clearTaskInstances'], body };
+}
+
+/** A refusal by another Airflow than the request was made for is not its last word. */
+async function lookAgain(versions: Versions, used: AirflowVersion, outcome: ClearOutcome): Promise<ClearOutcome> {
+  versions.doubt();
+  if (outcome.type !== 'refused') return outcome;
+  const now = await versions.current();
+  if (now.type !== 'known' || now.version === used.version) return outcome;
+  const detail = `Airflow has changed from ${used.version} to ${now.version}: ${outcome.detail}`;
+  return { type: 'not_applied', reason: 'unexpected_answer', detail, retryAfterMs: null };
+}
+
+/** Whether the answer shows an Airflow of another version than believed, after an upgrade or a rollback. */
+function contradicts(answer: HttpAnswer, key: RunKey): boolean {
+  if (answer.status === 404) return ['route', 'unknown'].includes(whatIsMissing(answer, key));
+  return answer.status === 405 || answer.status === 422;
+}
+
+function outcomeOf(name: string, answer: HttpAnswer, key: RunKey): ClearOutcome {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return appliedOutcome(name, answer, key);
+  const { reason, detail, retryAfterMs } = toUnavailable(name, answer);
+  const notApplied: ClearOutcome = { type: 'not_applied', reason, detail, retryAfterMs };
+  switch (status) {
+    case 400:
+    case 405:
+    case 409:
+    case 422:
+      return { type: 'refused', detail };
+    case 401:
+    case 403:
+    case 429:
+      return notApplied;
+    case 404:
+      return missingOutcome(answer, key, notApplied);
+    default:
+      return { type: 'unknown', reason, detail };
+  }
+}
+
+/** Only Airflow's own words about this run make it missing; that its Dag is not loaded may pass. */
+function missingOutcome(
+  answer: HttpAnswer,
+  key: RunKey,
+  notApplied: Extract<ClearOutcome, { type: 'not_applied' }>,
+): ClearOutcome {
+  const missing = whatIsMissing(answer, key);
+  if (missing === 'run') return { type: 'missing' };
+  if (missing === 'dag' || missing === 'route') return notApplied;
+  return { type: 'unknown', reason: notApplied.reason, detail: notApplied.detail };
+}
+
+const ClearedTasks = z.object({ task_instances: z.array(z.unknown()) });
+
+function appliedOutcome(name: string, answer: HttpAnswer, key: RunKey): ClearOutcome {
+  const nothing: ClearOutcome = { type: 'refused', detail: `${name}: no task of the run was there to be cleared` };
+  const run = readRun(answer.json, key);
+  if (typeof run !== 'string') {
+    // A run that has been cleared is queued or running in this answer. One that is still failed had nothing that
+    // matched, e.g. `only_failed` after a dagrun_timeout, which skips the unfinished tasks. One that has succeeded
+    // meanwhile is handed on as it is: it needs no clear.
+    return run.state === 'failed' ? nothing : { type: 'accepted', run };
+  }
+  if (isAbout(answer.json, key)) return { type: 'accepted', run: null };
+  const tasks = ClearedTasks.safeParse(answer.json);
+  if (tasks.success && name.endsWith('/clearTaskInstances')) {
+    return tasks.data.task_instances.length === 0 ? nothing : { type: 'accepted', run: null };
+  }
+  return { type: 'unknown', reason: 'unexpected_answer', detail: describe(name, answer) };
+}

@@ -1,0 +1,34 @@
+import { DagainError } from '../../core/errors.ts';
+import { idProblem } from '../../core/run-key.ts';
+
+/** Reads the configured address of Airflow: any path prefix stays, a slash or `/api/v1` or `/api/v2` at its end goes.
+ * @throws DagainError `configuration_invalid`; the message never repeats the address, which may hold a password. */
+export function parseRoot(address: string): URL {
+  const refuse = (problem: string) => new DagainError('configuration_invalid', `the address of Airflow ${problem}`);
+  if (!URL.canParse(address)) throw refuse('must be a whole URL such as http://airflow:8080');
+  const url = new URL(address);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw refuse('must begin with http:// or https://');
+  if (url.username !== '' || url.password !== '') throw refuse('must not hold a user name or password');
+  if (url.search !== '' || url.hash !== '') throw refuse('must not hold a query or fragment');
+  url.pathname = url.pathname.replace(/\/+$/, '').replace(/\/api\/v[12]$/, '');
+  return url;
+}
+
+/**
+ * The URL of `segments` below `root`, each one encoded exactly once; null if one of them could lead elsewhere.
+ * `encodeURIComponent` leaves `.` and `..` as they are and URLs then drop a segment, so a run's clear would become
+ * something else: these are refused, and the path that comes out is compared with the one that was meant.
+ */
+export function urlOf(
+  root: URL,
+  segments: readonly string[],
+  query: Readonly<Record<string, string>> = {},
+): URL | null {
+  // To Airflow, `~` as an id means "all".
+  if (segments.some((segment) => segment === '~' || idProblem(segment) !== null)) return null;
+  const path = `${root.pathname.replace(/\/$/, '')}/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`;
+  const url = new URL(path, root.origin);
+  if (url.pathname !== path || url.origin !== root.origin || url.search !== '') return null;
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url;
+}
