@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { PolicyFile, readPolicyFile } from '../config/policy-file.ts';
+import { formatDurationMs } from '../core/duration.ts';
+import { POLICY_KEYS, type PolicyKey, policyValue, type ResolvedPolicy } from '../core/resolve-policy.ts';
+import type { ExitCode, Terminal } from './command.ts';
+
+/** Checks a policy file and names everything that is wrong with it, each with its line. */
+export function checkPolicy(path: string, terminal: Terminal): ExitCode {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    terminal.err(`dagain: cannot read ${path}: ${(error as Error).message}\n`);
+    return 1;
+  }
+  const read = readPolicyFile(text);
+  if (read.ok) {
+    terminal.out(`${path}: valid, ${read.file.dags.length} entries under dags\n`);
+    return 0;
+  }
+  for (const { line, path: at, message } of read.problems) {
+    terminal.err(`${path}:${line}: ${at === '' ? '' : `${at} `}${message}\n`);
+  }
+  return 1;
+}
+
+/** The JSON Schema of the policy file, as editors read it. */
+export function printPolicySchema(terminal: Terminal): ExitCode {
+  terminal.out(`${JSON.stringify(policyFileSchema(), null, 2)}\n`);
+  return 0;
+}
+
+export function policyFileSchema(): object {
+  return { ...z.toJSONSchema(PolicyFile, { io: 'input', unrepresentable: 'any' }), title: 'dagain retry policy' };
+}
+
+/** One line for each value in force, with its origin. */
+export function printResolvedPolicy(dagId: string, resolved: ResolvedPolicy, asJson: boolean, terminal: Terminal): ExitCode {
+  const rows = POLICY_KEYS.map((key) => ({ key, value: writtenValue(resolved, key), source: resolved.origins[key] }));
+  if (asJson) {
+    const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]));
+    terminal.out(`${JSON.stringify({ dag_id: dagId, policy: values, clamped: resolved.clamped }, null, 2)}\n`);
+    return 0;
+  }
+  terminal.out(`Policy in force for ${dagId}\n\n`);
+  for (const { key, value, source } of rows) {
+    const shown = typeof value === 'string' ? value : JSON.stringify(value);
+    terminal.out(`  ${key.padEnd(22)} ${shown.padEnd(46)} ${source}\n`);
+  }
+  return 0;
+}
+
+const DURATIONS = new Set<PolicyKey>(['delay', 'max_delay', 'settle_timeout', 'max_duration']);
+
+/** The value as it would stand in the policy file. */
+export function writtenValue(resolved: ResolvedPolicy, key: PolicyKey): unknown {
+  const value = policyValue(resolved.policy, key);
+  return DURATIONS.has(key) && typeof value === 'number' ? formatDurationMs(value) : value;
+}

@@ -1,0 +1,36 @@
+import { SETTINGS, type Setting } from '../config/environment.ts';
+
+/** The text of `dagain --help`. */
+export function usage(): string {
+  return `dagain: retries whole Dag runs of Apache Airflow
+
+Usage: dagain <command>
+
+Commands:
+  serve                      Run the service until SIGTERM or SIGINT; SIGHUP reads the policy file again.
+  policy check <file>        Check a policy file: every problem with its line, key and the nearest valid key.
+  policy explain <dag_id>    Show the policy in force for a Dag and where each value comes from.
+  policy schema              Print the JSON Schema of the policy file, for editors.
+  version                    Print the version.
+  help                       Print this text.
+
+Options:
+  -o, --output <text|json>   How policy commands print (text).
+  -h, --help                 Print this text.
+
+Exit codes: 0 done; 1 it did not work; 2 wrong usage or settings.
+
+Settings (environment; those marked * also as NAME_FILE, which names a file that holds the value):
+${settingsTable()}
+`;
+}
+
+function settingsTable(): string {
+  const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>);
+  return rows
+    .map(([name, one]) => {
+      const fallback = one.fallback === null ? '' : ` (${one.fallback})`;
+      return `  ${`${name}${one.secret === true ? ' *' : ''}`.padEnd(30)} ${one.description}${fallback}`;
+    })
+    .join('\n');
+}
