@@ -70,11 +70,12 @@ function createPasswordAuthenticator(
 function createTokenAuthenticator(read: () => Promise<string>): Authenticator {
   // Read each time, so that a rotated token is in use at once.
   async function show(): Promise<Authorization | Unavailable> {
-    const token = await read().then(
-      (text) => text.trim(),
-      () => null,
-    );
-    if (token === null) return unavailable('unauthorized', 'the Airflow token could not be read');
+    let token: string;
+    try {
+      token = (await read()).trim();
+    } catch {
+      return unavailable('unauthorized', 'the Airflow token could not be read');
+    }
     // The value itself must not get into an error, which is what the HTTP client's own check would make of it.
     if (!/^[\x21-\x7e]+$/.test(token)) {
       return unavailable('unauthorized', 'the Airflow token is empty or holds a character that no header can carry');

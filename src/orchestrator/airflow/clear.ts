@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
-import type { ClearOutcome, ClearRequest } from '../port.ts';
+import type { ClearOutcome, ClearRequest, FoundRun } from '../port.ts';
 import { describe, toUnavailable, whatIsMissing } from './answers.ts';
 import type { ApiCall, Client } from './client.ts';
 import type { HttpAnswer } from './http.ts';
+import { observeRun } from './observe.ts';
 import { isAbout, readRun } from './runs.ts';
 import type { TimeLimit } from './time-limit.ts';
 import type { AirflowVersion, Versions } from './versions.ts';
@@ -27,6 +28,7 @@ export async function clearRun(
   }
   const { name, result } = await client.call(callFor(version, key, request), limit);
   if (result.type === 'answer') {
+    if (clearedNoTask(name, result)) return { type: 'accepted', run: await readBack({ client, versions }, key, limit) };
     const outcome = outcomeOf(name, result, key);
     return contradicts(result, key) ? lookAgain(versions, version, outcome) : outcome;
   }
@@ -115,18 +117,24 @@ function missingOutcome(
 const ClearedTasks = z.object({ task_instances: z.array(z.unknown()) });
 
 function appliedOutcome(name: string, answer: HttpAnswer, key: RunKey): ClearOutcome {
-  const nothing: ClearOutcome = { type: 'refused', detail: `${name}: no task of the run was there to be cleared` };
+  // A run that has been cleared is queued or running in this answer. One in which nothing matched is as it was: still
+  // failed, e.g. `only_failed` after a dagrun_timeout, which skips the unfinished tasks; or successful.
   const run = readRun(answer.json, key);
-  if (typeof run !== 'string') {
-    // A run that has been cleared is queued or running in this answer. One that is still failed had nothing that
-    // matched, e.g. `only_failed` after a dagrun_timeout, which skips the unfinished tasks. One that has succeeded
-    // meanwhile is handed on as it is: it needs no clear.
-    return run.state === 'failed' ? nothing : { type: 'accepted', run };
-  }
-  if (isAbout(answer.json, key)) return { type: 'accepted', run: null };
-  const tasks = ClearedTasks.safeParse(answer.json);
-  if (tasks.success && name.endsWith('/clearTaskInstances')) {
-    return tasks.data.task_instances.length === 0 ? nothing : { type: 'accepted', run: null };
-  }
+  if (typeof run !== 'string') return { type: 'accepted', run };
+  const isTasks = name.endsWith('/clearTaskInstances') && ClearedTasks.safeParse(answer.json).success;
+  if (isTasks || isAbout(answer.json, key)) return { type: 'accepted', run: null };
   return { type: 'unknown', reason: 'unexpected_answer', detail: describe(name, answer) };
+}
+
+const NoTasks = z.object({ task_instances: z.array(z.unknown()).length(0) });
+
+/** Airflow 2 answers the clear of failed tasks with these alone; where there are none, nothing was started. */
+function clearedNoTask(name: string, answer: HttpAnswer): boolean {
+  return name.endsWith('/clearTaskInstances') && answer.status === 200 && NoTasks.safeParse(answer.json).success;
+}
+
+/** The run as it is now, which tells the caller that it did not change; null if it cannot be read. */
+async function readBack(deps: ClearDeps, key: RunKey, limit: TimeLimit): Promise<FoundRun | null> {
+  const run = await observeRun(deps, key, limit);
+  return run.type === 'found' ? run : null;
 }

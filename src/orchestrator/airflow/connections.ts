@@ -19,11 +19,14 @@ export function createConnections(given: Dispatcher | undefined, requestTimeoutM
   const options = { allowH2: false, connect: { timeout: Math.ceil(requestTimeoutMs / 2) } };
   const pooled = new Agent({ ...options, connections: MAX_CONNECTIONS });
   const fresh = new Agent({ ...options, pipelining: 0 });
+  let closing: Promise<unknown> | null = null;
   return {
     pooled,
     fresh,
     async close() {
-      await Promise.all([pooled.close(), fresh.close()]);
+      // Undici rejects a second close.
+      closing ??= Promise.all([pooled.close(), fresh.close()]);
+      await closing;
     },
   };
 }

@@ -55,8 +55,8 @@ export interface HttpDeps {
   /** For GETs, over kept-alive connections. */
   readonly pooled: Dispatcher;
   /**
-   * For POSTs, each over a connection of its own: a kept-alive one may just have been closed by the server, which leaves
-   * open whether the request arrived. It must not repeat POSTs.
+   * For POSTs and repeated GETs, each over a connection of its own: a kept-alive one may just have been closed by the
+   * server, which leaves open whether the request arrived. It must not repeat POSTs.
    */
   readonly fresh: Dispatcher;
   readonly clock: { nowMs(): number };
@@ -65,13 +65,13 @@ export interface HttpDeps {
 type Attempt = HttpResult | { readonly type: 'error'; readonly error: NetworkError };
 
 export function createHttp({ pooled, fresh, clock }: HttpDeps): Http {
-  async function attempt(request: HttpRequest, signal: AbortSignal): Promise<Attempt> {
+  async function attempt(request: HttpRequest, dispatcher: Dispatcher, signal: AbortSignal): Promise<Attempt> {
     try {
       const response = await undiciRequest(request.url, {
         method: request.method,
         headers: headersOf(request),
         body: request.body === undefined ? null : JSON.stringify(request.body),
-        dispatcher: request.method === 'GET' ? pooled : fresh,
+        dispatcher,
         signal,
         // The signal is the one time limit: it also covers waiting for a connection.
         headersTimeout: 0,
@@ -88,10 +88,10 @@ export function createHttp({ pooled, fresh, clock }: HttpDeps): Http {
       const limit = new AbortController();
       const timer = setTimeout(() => limit.abort(), Math.max(1, request.timeLimitMs));
       try {
-        const first = await attempt(request, limit.signal);
+        const first = await attempt(request, request.method === 'GET' ? pooled : fresh, limit.signal);
         if (first.type !== 'error') return first;
         if (request.method !== 'GET' || !first.error.reset) return failureOf(request, first.error);
-        const second = await attempt(request, limit.signal);
+        const second = await attempt(request, fresh, limit.signal);
         return second.type === 'error' ? failureOf(request, second.error) : second;
       } finally {
         clearTimeout(timer);

@@ -10,7 +10,12 @@ export interface NetworkError {
   readonly detail: string;
 }
 
-const ErrorFields = z.object({ code: z.string().optional(), syscall: z.string().optional(), message: z.string() });
+const ErrorFields = z.object({
+  name: z.string(),
+  code: z.string().optional(),
+  syscall: z.string().optional(),
+  message: z.string(),
+});
 
 const RESETS = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 const TIMEOUTS = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
@@ -39,12 +44,14 @@ const CONNECTING = new Set(['connect', 'getaddrinfo']);
 export function readNetworkError(error: unknown, timedOut: boolean): NetworkError {
   if (timedOut)
     return { reason: 'timed_out', sent: true, reset: false, detail: 'no whole answer within the time limit' };
-  const { code, message } = fieldsOf(error);
+  const { name, code, message } = fieldsOf(error);
   const sent = !neverSent(error);
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return { reason: 'timed_out', sent, reset: false, detail: message };
   if (TIMEOUTS.has(code)) return { reason: 'timed_out', sent, reset: false, detail: message };
+  // What came was not HTTP, or more than the client takes in.
+  const isGarbled = name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW';
   const detail = code === '' || message.includes(code) ? message : `${message} (${code})`;
-  return { reason: 'unreachable', sent, reset: RESETS.has(code), detail };
+  return { reason: isGarbled ? 'unexpected_answer' : 'unreachable', sent, reset: RESETS.has(code), detail };
 }
 
 function neverSent(error: unknown): boolean {
@@ -54,9 +61,16 @@ function neverSent(error: unknown): boolean {
   return BEFORE_SENDING.has(code) || CONNECTING.has(syscall);
 }
 
-function fieldsOf(error: unknown): { code: string; syscall: string; message: string } {
+interface Fields {
+  readonly name: string;
+  readonly code: string;
+  readonly syscall: string;
+  readonly message: string;
+}
+
+function fieldsOf(error: unknown): Fields {
   const fields = ErrorFields.safeParse(error);
-  if (!fields.success) return { code: '', syscall: '', message: 'the request failed' };
-  const { code = '', syscall = '', message } = fields.data;
-  return { code, syscall, message: message === '' ? 'the request failed' : message };
+  if (!fields.success) return { name: '', code: '', syscall: '', message: 'the request failed' };
+  const { name, code = '', syscall = '', message } = fields.data;
+  return { name, code, syscall, message: message === '' ? 'the request failed' : message };
 }

@@ -1,0 +1,87 @@
+import { HttpResponse, http } from 'msw';
+import { describe, expect, test } from 'vitest';
+import type { Credentials } from '../../src/orchestrator/airflow/auth.ts';
+import { useNetwork } from '../support/network.ts';
+import { BASE, HTML, jwt, KEY, open, runJson, versionHandlers } from './fixtures.ts';
+
+const network = useNetwork();
+
+// Every answer repeats what was sent, as debugging proxies and validation errors do; whatever comes of it, in details
+// or in logs, none of it may hold a secret.
+
+const SECRET = 'hunter2-"ä/\\&';
+const TOKEN = jwt({ iat: 1_795_000_000, exp: 1_795_086_400, jti: 'hunter2' });
+const PAIR = Buffer.from(`dagain:${SECRET}`, 'utf8').toString('base64');
+const FORBIDDEN = [SECRET, JSON.stringify(SECRET).slice(1, -1), encodeURIComponent(SECRET), TOKEN, PAIR, 'hunter2'];
+
+const STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 502, 503];
+
+const password: Credentials = { type: 'password', username: 'dagain', password: SECRET };
+const token: Credentials = { type: 'token', read: async () => TOKEN };
+
+async function echo(request: Request): Promise<string> {
+  const sent = await request.text();
+  const authorization = request.headers.get('authorization') ?? '';
+  const basic = authorization.startsWith('Basic ') ? Buffer.from(authorization.slice(6), 'base64').toString() : '';
+  return `${authorization} ${basic} ${basic.replace('dagain:', '')} ${sent} ${request.url}`;
+}
+
+/** How a server may echo: as JSON in the usual places, as JSON in others, as a page, and in its headers. */
+const SHAPES: Record<string, (text: string, status: number) => Response> = {
+  detail: (detail, status) => HttpResponse.json({ detail, status }, { status }),
+  nested: (text, status) => HttpResponse.json({ detail: [{ input: { password: text } }] }, { status }),
+  run: (text, status) => HttpResponse.json(runJson({ state: text, run_type: text }), { status }),
+  page: (text, status) => new HttpResponse(`<html>${text}</html>`, { status, headers: HTML }),
+  form: (text, status) => new HttpResponse(encodeURIComponent(text), { status, headers: HTML }),
+};
+
+function answer(shape: string, text: string, status: number): Response {
+  const response = status === 204 ? new HttpResponse(null, { status }) : SHAPES[shape]?.(text, status);
+  if (response === undefined) throw new Error(`no shape ${shape}`);
+  if (status === 302)
+    response.headers.set('location', `http://dagain:hunter2@login.test/?next=${encodeURIComponent(text)}`);
+  return response;
+}
+
+async function sweep(credentials: Credentials): Promise<string> {
+  const said: unknown[] = [];
+  const log = { info: (...entry: unknown[]) => said.push(entry), warn: (...entry: unknown[]) => said.push(entry) };
+  const airflow = open({ credentials, log });
+  said.push(await airflow.observe(KEY), await airflow.clear(KEY, { mode: 'from_failure', runOnLatestVersion: true }));
+  said.push(await airflow.clear(KEY, { mode: 'all_tasks', runOnLatestVersion: false }), await airflow.health());
+  said.push(airflow.linkTo(KEY));
+  await airflow.close();
+  return JSON.stringify(said);
+}
+
+function expectNoSecret(said: string): void {
+  expect(said.length).toBeGreaterThan(100);
+  for (const secret of FORBIDDEN) {
+    expect(said).not.toContain(secret);
+    expect(said).not.toContain(JSON.stringify(secret).slice(1, -1));
+  }
+}
+
+describe.each(Object.keys(SHAPES))('no secret is told when answers echo it as %s', (shape) => {
+  test.each(STATUSES)('with %i', async (status) => {
+    const echoes = http.all(`${BASE}/*`, async ({ request }) => answer(shape, await echo(request), status));
+    const logIn = http.post(`${BASE}/auth/token`, () => HttpResponse.json({ access_token: TOKEN }, { status: 201 }));
+    for (const version of ['2.11.2', '3.3.2']) {
+      network.use(echoes, ...versionHandlers(version), logIn);
+      expectNoSecret(await sweep(password));
+      expectNoSecret(await sweep(token));
+    }
+    network.use(echoes, ...versionHandlers('3.3.2'));
+    expectNoSecret(await sweep(password));
+    network.use(echoes);
+    expectNoSecret(await sweep(token));
+  });
+});
+
+test('no secret is told when the network fails', async () => {
+  network.use(http.all(`${BASE}/*`, () => HttpResponse.error()));
+  expectNoSecret(await sweep(password));
+  network.use(...versionHandlers('3.3.2'));
+  expectNoSecret(await sweep(password));
+  expectNoSecret(await sweep(token));
+});
