@@ -1,0 +1,50 @@
+import { hash } from 'node:crypto';
+import type { RunKey } from '../../core/run-key.ts';
+
+/** One hexadecimal digit of the member's hash. Changing it would lose all stored runs. */
+export const SHARD_COUNT = 16;
+
+/** U+001F sorts before every character that ids may hold, so that members sort by Dag id, then by run id. */
+const SEPARATOR = '\u001f';
+
+/** The keys of one shard; a common hash tag puts them into one slot of a Redis Cluster. */
+export interface ShardKeys {
+  /** Hash: member to `<version> <JSON>`. */
+  readonly records: string;
+  /** Sorted set: member by due time in ms; a member that is never due is not in it. */
+  readonly due: string;
+  /** Sorted set: all members with score 0, hence in the order of their bytes. */
+  readonly members: string;
+  /** The latest version given to any run of the shard. */
+  readonly sequence: string;
+}
+
+export function shardKeys(namespace: string): readonly ShardKeys[] {
+  return Array.from({ length: SHARD_COUNT }, (_, shard) => {
+    const tag = `{${namespace}:${shard}}`;
+    return { records: `${tag}:records`, due: `${tag}:due`, members: `${tag}:members`, sequence: `${tag}:sequence` };
+  });
+}
+
+/** Names the run within its shard. */
+export function memberOf({ dagId, dagRunId }: RunKey): string {
+  if (dagId.includes(SEPARATOR) || dagRunId.includes(SEPARATOR)) {
+    throw new TypeError('An id must not hold the control character U+001F');
+  }
+  return `${dagId}${SEPARATOR}${dagRunId}`;
+}
+
+/** The inverse of `memberOf`, or null for what we cannot have written. */
+export function keyOfMember(member: string): RunKey | null {
+  const [dagId, dagRunId, ...rest] = member.split(SEPARATOR);
+  return dagId && dagRunId && rest.length === 0 ? { dagId, dagRunId } : null;
+}
+
+export function shardOf(member: string): number {
+  return Number.parseInt(hash('sha256', member).charAt(0), 16);
+}
+
+/** Orders by UTF-8 bytes as Redis does; JavaScript's own order differs outside the basic plane. */
+export function compareMembers(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

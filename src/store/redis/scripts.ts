@@ -1,0 +1,97 @@
+import { hash } from 'node:crypto';
+
+/** Sends one command and answers with Redis's reply. */
+export type Send = (args: readonly string[]) => Promise<unknown>;
+
+/** A script with the keys and arguments that its comment names. */
+export interface Script {
+  readonly text: string;
+  readonly sha1: string;
+}
+
+function script(text: string): Script {
+  return { text, sha1: hash('sha1', text) };
+}
+
+/**
+ * Replaces a run's record and its places in both indexes; answers with the new version, or nil on conflict.
+ *
+ * All keys are read before the first write: a key of another type then fails the script while nothing has changed.
+ * Out of memory, Redis refuses a script at its first write or not at all; a deletion therefore begins with a command
+ * that frees memory and works, anything else begins with HSET and is refused.
+ *
+ * Versions never go back, also when Redis has lost its latest writes or the whole sequence: its clock, in
+ * microseconds, is the lower bound. They need more digits than Lua's own number format writes.
+ */
+export const SWAP = script(`
+-- KEYS: records, due, members, sequence. ARGV: member, expected version, JSON ('' deletes), due in ms ('' for never)
+local stored = redis.call('HGET', KEYS[1], ARGV[1])
+redis.call('ZSCORE', KEYS[2], ARGV[1])
+redis.call('ZSCORE', KEYS[3], ARGV[1])
+local last = tonumber(redis.call('GET', KEYS[4]) or '0') or 0
+
+local version = '0'
+if stored then
+  version = string.match(stored, '^([1-9]%d*) ')
+  if not version or #version > 16 or tonumber(version) > 9007199254740991 then version = '1' end
+end
+if version ~= ARGV[2] then return false end
+
+local clock = redis.call('TIME')
+local next = math.max(last + 1, tonumber(version) + 1, clock[1] * 1000000 + clock[2])
+next = string.format('%.0f', next)
+if ARGV[3] == '' then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], next .. ' ' .. ARGV[3])
+  redis.call('ZADD', KEYS[3], 0, ARGV[1])
+  if ARGV[4] == '' then
+    redis.call('ZREM', KEYS[2], ARGV[1])
+  else
+    redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+  end
+end
+redis.call('SET', KEYS[4], next)
+return next
+`);
+
+/**
+ * Moves what is due to the end of a lease and answers with it: member, due time and value (nil: missing), one after
+ * the other, the most overdue first.
+ *
+ * It removes before it adds, so that it still works when Redis is out of memory: only so can the worker get to what
+ * it may delete.
+ */
+export const TAKE_DUE = script(`
+-- KEYS: records, due. ARGV: now in ms, limit, end of the lease in ms
+local found = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+local taken = {}
+for at = 1, #found, 2 do
+  local member = found[at]
+  taken[#taken + 1] = member
+  taken[#taken + 1] = found[at + 1]
+  taken[#taken + 1] = redis.call('HGET', KEYS[1], member)
+end
+for at = 1, #found, 2 do
+  redis.call('ZREM', KEYS[2], found[at])
+  redis.call('ZADD', KEYS[2], ARGV[3], found[at])
+end
+return taken
+`);
+
+/** Runs a script by its digest, and by its text where Redis does not know it yet: then it has certainly not run. */
+export async function runScript(send: Send, script: Script, keys: readonly string[], args: readonly string[]) {
+  const rest = [String(keys.length), ...keys, ...args];
+  try {
+    return await send(['EVALSHA', script.sha1, ...rest]);
+  } catch (error) {
+    if (!isUnknownScript(error)) throw error;
+    return await send(['EVAL', script.text, ...rest]);
+  }
+}
+
+function isUnknownScript(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.message.startsWith('NOSCRIPT');
+}
