@@ -1,0 +1,131 @@
+import { statfsSync } from 'node:fs';
+import type { DatabaseSync } from 'node:sqlite';
+import { DagainError } from '../core/errors.ts';
+import { dueAtOf } from '../core/record.ts';
+import type { RunKey } from '../core/run-key.ts';
+import type { ListPage, RunStore, TakenRun } from './port.ts';
+import { databasePath, inTransaction, openDatabase } from './sqlite/database.ts';
+import { sqliteError } from './sqlite/errors.ts';
+import { createGroupCommit } from './sqlite/group-commit.ts';
+import { fileSystemWarnings } from './sqlite/setup-warnings.ts';
+import { prepareStatements, type Statements, type StoredRow } from './sqlite/statements.ts';
+import { decodeRecord, encodeRecord } from './stored-record.ts';
+
+export interface SqliteStoreOptions {
+  /** Holds `dagain.db`; created for this user only where it is missing. On a local disk, not on a network share. */
+  readonly directory: string;
+}
+
+/**
+ * Runs in a file of this machine. A write is on the disk when its promise resolves; several processes may share it.
+ * @throws `store_unavailable`, `store_corrupt` (no database, or a damaged one), `store_unsupported` (a newer schema)
+ */
+export async function createSqliteStore({ directory }: SqliteStoreOptions): Promise<RunStore> {
+  const path = databasePath(directory);
+  return explaining(path, () => sqliteStore(openDatabase(directory), directory, path));
+}
+
+function sqliteStore(database: DatabaseSync, directory: string, path: string): RunStore {
+  const statements = prepareStatements(database);
+  const commits = createGroupCommit((work) => explaining(path, () => inTransaction(database, work)));
+  const ifOpen = () => {
+    if (!database.isOpen) throw new DagainError('store_unavailable', 'The SQLite store is closed');
+  };
+  async function read<T>(query: () => T): Promise<T> {
+    ifOpen();
+    return explaining(path, query);
+  }
+  async function write<T>(job: () => T): Promise<T> {
+    ifOpen();
+    return await commits.run(job);
+  }
+  return {
+    load: (key) => read(() => loadRecord(statements, key)),
+    async compareAndSwap(key, expected, next) {
+      const text = next === null ? null : encodeRecord(key, next);
+      const dueMs = next === null ? null : dueAtOf(next);
+      return await write(() => swap(statements, key, expected, text, dueMs));
+    },
+    takeDue: (nowMs, limit, leaseMs) => write(() => takeDue(statements, nowMs, limit, leaseMs)),
+    list: (after, limit) => read(() => listPage(statements, after, limit)),
+    count: (nowMs) => read(() => statements.count(nowMs)),
+    ping: () => write(() => statements.touch()),
+    warnings: () => read(() => fileSystemWarnings(directory, statfsSync(directory).type)),
+    async close() {
+      if (!database.isOpen) return;
+      commits.flush();
+      closeDatabase(database);
+    },
+  };
+}
+
+function loadRecord(statements: Statements, key: RunKey) {
+  const row = statements.find(key);
+  if (row === null) return null;
+  const stored = decodeRecord(key, row.record);
+  if (stored.type === 'unreadable') throw new DagainError('store_corrupt', stored.detail);
+  return { version: row.version, value: stored.record };
+}
+
+function swap(
+  statements: Statements,
+  key: RunKey,
+  expected: number,
+  text: string | null,
+  dueMs: number | null,
+): number | null {
+  const row = statements.find(key);
+  if ((row?.version ?? 0) !== expected) return null;
+  const version = statements.nextVersion();
+  if (text === null) statements.remove(key);
+  else if (row === null) statements.insert(key, version, dueMs, text);
+  else statements.update(key, version, dueMs, text);
+  return version;
+}
+
+function takeDue(statements: Statements, nowMs: number, limit: number, leaseMs: number): readonly TakenRun[] {
+  const rows = statements.due(nowMs, Math.max(0, limit));
+  for (const row of rows) statements.lease(row, nowMs + leaseMs);
+  return rows.map(takenRun);
+}
+
+function takenRun(row: StoredRow): TakenRun {
+  const key = keyOfRow(row);
+  const stored = decodeRecord(key, row.record);
+  if (stored.type === 'record') return { key, record: { version: row.version, value: stored.record } };
+  return { key, version: row.version, problem: 'unreadable', detail: stored.detail };
+}
+
+function listPage(statements: Statements, after: RunKey | null, limit: number): ListPage {
+  if (limit < 1) return { records: [], next: after };
+  const rows = statements.page(after, limit + 1);
+  const page = rows.slice(0, limit);
+  const records = page.flatMap((row) => {
+    const run = takenRun(row);
+    return 'record' in run ? [run.record] : [];
+  });
+  const last = page.at(-1);
+  return { records, next: last !== undefined && rows.length > page.length ? keyOfRow(last) : null };
+}
+
+function keyOfRow(row: StoredRow): RunKey {
+  return { dagId: row.dag_id, dagRunId: row.dag_run_id };
+}
+
+/** Moves the log into the file, which saves the next start the work; a failure there loses nothing. */
+function closeDatabase(database: DatabaseSync): void {
+  try {
+    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch {
+    // The log stays beside the file and is read at the next start.
+  }
+  database.close();
+}
+
+function explaining<T>(path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw sqliteError(path, error);
+  }
+}
