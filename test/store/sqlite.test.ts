@@ -1,0 +1,320 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { RunStore } from '../../src/store/port.ts';
+import { fileSystemWarnings } from '../../src/store/sqlite/setup-warnings.ts';
+import { createSqliteStore } from '../../src/store/sqlite.ts';
+import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
+
+const NOW_MS = 1_800_000_000_000;
+
+let directory: string;
+const opened: RunStore[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'dagain-sqlite-test-'));
+});
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((store) => store.close()));
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function open(where = directory): Promise<RunStore> {
+  const store = await createSqliteStore({ directory: where });
+  opened.push(store);
+  return store;
+}
+
+const file = () => join(directory, 'dagain.db');
+
+/** Works on the file behind the store's back. */
+function withFile<T>(work: (database: DatabaseSync) => T): T {
+  const database = new DatabaseSync(file());
+  try {
+    return work(database);
+  } finally {
+    database.close();
+  }
+}
+
+function runAt(number: number) {
+  return { dagId: 'dag', dagRunId: `run-${number}` };
+}
+
+describe('a process that is killed', () => {
+  /** Starts a writer; `acknowledged` grows with each line that it prints. */
+  function startWriter(name: string, shell?: string) {
+    const script = join(import.meta.dirname, 'sqlite-writer.ts');
+    const command = [process.execPath, script, directory, name];
+    const child =
+      shell === undefined ? spawn(command[0] ?? '', command.slice(1)) : spawn('sh', ['-c', shell, 'sh', ...command]);
+    const acknowledged = new Map<string, number>();
+    let errors = '';
+    child.stderr.on('data', (bytes) => {
+      errors += String(bytes);
+    });
+    const lines = createInterface({ input: child.stdout });
+    lines.on('line', (line) => {
+      const [dagRunId = '', version] = line.split(' ');
+      acknowledged.set(dagRunId, Number(version));
+    });
+    const ended = Promise.all([once(child, 'exit'), once(lines, 'close')]);
+    return {
+      child,
+      acknowledged,
+      ended,
+      errors: () => errors,
+      enough: (count: number) => untilSize(acknowledged, lines, count),
+    };
+  }
+
+  async function untilSize(acknowledged: Map<string, number>, lines: NodeJS.EventEmitter, count: number) {
+    while (acknowledged.size < count) await once(lines, 'line');
+  }
+
+  test('every acknowledged write is there after kill -9, in each of several rounds', async () => {
+    const all = new Map<string, number>();
+    for (const [round, count] of [1, 40, 300, 700].entries()) {
+      const writer = startWriter(`round${round}`);
+      await writer.enough(count);
+      writer.child.kill('SIGKILL');
+      await writer.ended;
+      for (const [dagRunId, version] of writer.acknowledged) all.set(dagRunId, version);
+      const store = await open();
+      for (const [dagRunId, version] of all) {
+        expect((await store.load({ dagId: 'crash', dagRunId }))?.version, dagRunId).toBe(version);
+      }
+      await store.close();
+    }
+    expect(new Set(all.values()).size).toBe(all.size);
+  });
+
+  test('two processes on one file, killed at different times: nothing is lost, no version is given twice', async () => {
+    const writers = [startWriter('first'), startWriter('second')];
+    await Promise.all(writers.map((writer) => writer.enough(200)));
+    writers[0]?.child.kill('SIGKILL');
+    await writers[0]?.ended;
+    await writers[1]?.enough((writers[1]?.acknowledged.size ?? 0) + 200);
+    writers[1]?.child.kill('SIGKILL');
+    await writers[1]?.ended;
+    const store = await open();
+    const versions: number[] = [];
+    for (const writer of writers) {
+      for (const [dagRunId, version] of writer.acknowledged) {
+        expect((await store.load({ dagId: 'crash', dagRunId }))?.version, dagRunId).toBe(version);
+        versions.push(version);
+      }
+    }
+    expect(new Set(versions).size).toBe(versions.length);
+  });
+
+  test('a disk that takes no more: the write rejects, and all that was acknowledged is there', async () => {
+    // A limit on file sizes, in units of 512 bytes, stands for the full disk; it needs no privileges.
+    const writer = startWriter('full', 'ulimit -f 2000; exec "$@"');
+    await writer.ended;
+    expect(writer.child.exitCode).toBe(1);
+    expect(writer.errors()).toMatch(/^store_unavailable .*dagain\.db cannot (grow|be read or written)/);
+    expect(writer.acknowledged.size).toBeGreaterThan(0);
+    const store = await open();
+    for (const [dagRunId, version] of writer.acknowledged) {
+      expect((await store.load({ dagId: 'crash', dagRunId }))?.version, dagRunId).toBe(version);
+    }
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+  });
+
+  test('several processes that open a new file at once all succeed', async () => {
+    const writers = Array.from({ length: 5 }, (_, at) => startWriter(`opener${at}`));
+    await Promise.all(writers.map((writer) => writer.enough(1)));
+    for (const writer of writers) writer.child.kill('SIGKILL');
+    await Promise.all(writers.map((writer) => writer.ended));
+    for (const writer of writers) expect(writer.errors()).toBe('');
+  });
+});
+
+describe('group commit', () => {
+  /**
+   * How many transactions the log holds: the last frame of each one, and no other, carries the database's size
+   * (https://sqlite.org/fileformat2.html#the_write_ahead_log).
+   */
+  function commitsIn(): number {
+    const log = readFileSync(`${file()}-wal`);
+    const frameBytes = 24 + log.readUInt32BE(8);
+    let commits = 0;
+    for (let at = 32; at + frameBytes <= log.length; at += frameBytes) {
+      // Frames with another salt are left over from before the log was last begun anew.
+      const isCurrent = log.compare(log, 16, 24, at + 8, at + 16) === 0;
+      if (isCurrent && log.readUInt32BE(at + 4) > 0) commits += 1;
+    }
+    return commits;
+  }
+
+  test('writes of one turn share one transaction', async () => {
+    const store = await open();
+    const before = commitsIn();
+    await Promise.all(
+      Array.from({ length: 100 }, (_, at) => store.compareAndSwap(runAt(at), 0, recordDueAt(runAt(at), NOW_MS))),
+    );
+    expect(commitsIn() - before).toBe(1);
+    for (let at = 100; at < 110; at += 1) await store.compareAndSwap(runAt(at), 0, recordDueAt(runAt(at), NOW_MS));
+    expect(commitsIn() - before).toBe(11);
+  });
+
+  test('a burst is cut into transactions of a bounded size', async () => {
+    const store = await open();
+    const before = commitsIn();
+    await Promise.all(
+      Array.from({ length: 1_000 }, (_, at) => store.compareAndSwap(runAt(at), 0, recordDueAt(runAt(at), NOW_MS))),
+    );
+    expect(commitsIn() - before).toBe(5);
+  });
+
+  test('a transaction that fails rejects all of its writes and leaves nothing behind', async () => {
+    const store = await open();
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    // The last write of the batch hits this.
+    withFile((database) =>
+      database.exec(`CREATE TRIGGER fail BEFORE INSERT ON runs WHEN NEW.dag_run_id = 'run-9'
+                     BEGIN SELECT RAISE(ABORT, 'broken on purpose'); END`),
+    );
+    const writes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, at) => store.compareAndSwap(runAt(at), 0, recordDueAt(runAt(at), NOW_MS))),
+    );
+    for (const write of writes) {
+      expect(write).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+    }
+    expect(await store.count(NOW_MS)).toMatchObject({ records: 1 });
+    withFile((database) => database.exec('DROP TRIGGER fail'));
+    expect(await store.compareAndSwap(runAt(9), 0, recordDueAt(runAt(9), NOW_MS))).not.toBeNull();
+  });
+
+  test('a conflict inside a transaction does not disturb the other writes of it', async () => {
+    const store = await open();
+    const version = await store.compareAndSwap(RUN, 0, confirmingRecord());
+    const [first, second, other] = await Promise.all([
+      store.compareAndSwap(RUN, version ?? 0, confirmingRecord({ checks: 1 })),
+      store.compareAndSwap(RUN, version ?? 0, confirmingRecord({ checks: 2 })),
+      store.compareAndSwap(runAt(1), 0, recordDueAt(runAt(1), NOW_MS)),
+    ]);
+    expect([first, second, other].map((result) => result !== null)).toEqual([true, false, true]);
+    expect((await store.load(RUN))?.value).toMatchObject({ checks: 1 });
+  });
+
+  test('what is not committed cannot be read', async () => {
+    const store = await open();
+    const writing = store.compareAndSwap(RUN, 0, confirmingRecord());
+    expect(await store.load(RUN)).toBeNull();
+    await writing;
+    expect(await store.load(RUN)).not.toBeNull();
+  });
+});
+
+describe('the file', () => {
+  test('a new directory and file are for their owner only, and writes wait for the disk', async () => {
+    const where = join(directory, 'new', 'data');
+    await open(where);
+    expect(statSync(where).mode & 0o777).toBe(0o700);
+    expect(statSync(join(where, 'dagain.db')).mode & 0o077).toBe(0);
+    expect(statSync(join(where, 'dagain.db-wal')).mode & 0o077).toBe(0);
+  });
+
+  test('closing moves the log into the file', async () => {
+    const store = await open();
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    expect(existsSync(`${file()}-wal`)).toBe(true);
+    await store.close();
+    expect(existsSync(`${file()}-wal`)).toBe(false);
+    expect(withFile((database) => database.prepare('SELECT count(*) AS n FROM runs').get())).toMatchObject({ n: 1 });
+  });
+
+  test('one of a newer release is refused and left as it is', async () => {
+    await (await open()).close();
+    withFile((database) => database.exec('PRAGMA user_version = 99; PRAGMA journal_mode = DELETE'));
+    const before = readFileSync(file());
+    await expect(open()).rejects.toMatchObject({
+      code: 'store_unsupported',
+      message: expect.stringMatching(/dagain\.db.*schema 99.*run that release/s),
+    });
+    expect(readFileSync(file()).equals(before)).toBe(true);
+  });
+
+  test('one that is no database is refused and left as it is', async () => {
+    writeFileSync(file(), 'not a database at all'.repeat(500));
+    await expect(open()).rejects.toMatchObject({
+      code: 'store_corrupt',
+      message: expect.stringMatching(/dagain\.db is not a database: restore a backup or move the file away/),
+    });
+    expect(readFileSync(file(), 'utf8')).toContain('not a database at all');
+  });
+
+  test('one that is damaged inside says so when the damage is met', async () => {
+    const store = await open();
+    for (let at = 0; at < 50; at += 1) await store.compareAndSwap(runAt(at), 0, recordDueAt(runAt(at), NOW_MS));
+    await store.close();
+    const bytes = readFileSync(file());
+    // The header and the first page, which holds the schema, stay; the rest is noise.
+    bytes.fill(0xa5, 4096);
+    writeFileSync(file(), bytes);
+    const damaged = (async () => (await open()).load(runAt(1)))();
+    await expect(damaged).rejects.toMatchObject({
+      code: 'store_corrupt',
+      message: expect.stringMatching(/damaged.*restore a backup/),
+    });
+  });
+
+  test('a directory that cannot be made is refused in words', async () => {
+    writeFileSync(join(directory, 'taken'), '');
+    for (const where of [join(directory, 'taken'), join(directory, 'taken', 'below')]) {
+      await expect(open(where)).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining('DAGAIN_DATA_DIR'),
+      });
+    }
+  });
+
+  test('a file that cannot be opened is refused in words', async () => {
+    await open(join(directory, 'dagain.db', 'nested'));
+    await expect(open()).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('DAGAIN_DATA_DIR'),
+    });
+  });
+
+  test('a lock that another process does not give back: writes reject, reads work', async () => {
+    const store = await open();
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    const other = new DatabaseSync(file());
+    other.exec('BEGIN IMMEDIATE');
+    await expect(store.compareAndSwap(RUN, 1, null)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('locked by another process'),
+    });
+    expect(await store.load(RUN)).not.toBeNull();
+    other.exec('ROLLBACK');
+    other.close();
+    expect(await store.compareAndSwap(RUN, 1, null)).not.toBeNull();
+  });
+});
+
+describe('warnings', () => {
+  test.each([
+    ['a local disk', 0xef53, []],
+    ['NFS', 0x6969, [/network file system \(NFS\)/]],
+    ['CIFS', 0xff534d42, [/network file system \(CIFS\)/]],
+    ['tmpfs', 0x01021994, [/in memory/]],
+    ['the layer of a container', 0x794c7630, [/mount a volume/]],
+  ])('%s', (_name, magic, expected) => {
+    const warnings = fileSystemWarnings('/data', magic);
+    expect(warnings).toEqual(expected.map((pattern) => expect.stringMatching(pattern)));
+    for (const warning of warnings) expect(warning).toMatch(/^\/data .*\.$/);
+  });
+
+  test('are those of the file system that the directory is on', async () => {
+    const store = await open();
+    for (const warning of await store.warnings()) expect(warning).toContain(directory);
+  });
+});
