@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { Duration } from '../core/duration.ts';
 import { DagainError } from '../core/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../core/nearest.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 const Url = (protocols: RegExp, example: string) =>
@@ -44,8 +44,12 @@ export const SETTINGS = {
   DAGAIN_AIRFLOW_TOKEN: setting(
     z.string().min(1).optional(),
     null,
-    'Static bearer token instead of user and password; `_FILE` is read again when it changes.',
-    true,
+    'Static bearer token instead of user and password.',
+  ),
+  DAGAIN_AIRFLOW_TOKEN_FILE: setting(
+    z.string().min(1).optional(),
+    null,
+    'File that holds that token; read again for every use, so that it can be rotated.',
   ),
   DAGAIN_REDIS_URL: setting(
     Url(/^rediss?$/, 'redis://redis:6379/0').optional(),
@@ -171,9 +175,10 @@ function unknownNames(variables: Variables): string[] {
 
 function contradictions(environment: Environment): string[] {
   const problems: string[] = [];
-  if (environment.DAGAIN_AIRFLOW_TOKEN !== undefined && environment.DAGAIN_AIRFLOW_USERNAME !== undefined) {
-    problems.push('DAGAIN_AIRFLOW_TOKEN and DAGAIN_AIRFLOW_USERNAME are both set: keep one');
-  }
+  const ways = (['DAGAIN_AIRFLOW_TOKEN', 'DAGAIN_AIRFLOW_TOKEN_FILE', 'DAGAIN_AIRFLOW_USERNAME'] as const).filter(
+    (name) => environment[name] !== undefined,
+  );
+  if (ways.length > 1) problems.push(`${ways.join(' and ')} are set at the same time: keep one`);
   if ((environment.DAGAIN_AIRFLOW_USERNAME === undefined) !== (environment.DAGAIN_AIRFLOW_PASSWORD === undefined)) {
     problems.push('DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD must be set together');
   }

@@ -1,8 +1,8 @@
 import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { DagainError } from '../core/errors.ts';
+import { nearest } from '../core/nearest.ts';
 import { PolicyLayer, PolicyLimits } from '../core/policy-layer.ts';
-import { nearest } from './nearest.ts';
 
 /** An entry of `dags`: a layer for the Dags whose id matches the glob. */
 const DagEntry = PolicyLayer.extend({

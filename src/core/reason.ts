@@ -29,6 +29,7 @@ export type Refusal = (typeof REFUSALS)[number];
 export const REASONS = [
   ...REFUSALS,
   'failure_reported',
+  'tags_not_known',
   'same_attempt',
   'earlier_attempt',
   'held_by_operator',

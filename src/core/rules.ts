@@ -18,6 +18,8 @@ export interface Timing {
 export interface Rules {
   readonly policy: RetryPolicy;
   readonly timing: Timing;
+  /** The Dag's tags are not known yet, so that a refusal may still turn out wrong. */
+  readonly isProvisional: boolean;
 }
 
 export const BUILT_IN_TIMING: Timing = {

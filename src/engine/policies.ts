@@ -2,6 +2,7 @@ import { matchesGlob } from '../core/glob.ts';
 import { PolicyLayer, type PolicyLimits } from '../core/policy-layer.ts';
 import { type NamedLayer, type ResolvedPolicy, resolvePolicy } from '../core/resolve-policy.ts';
 import type { Timing } from '../core/rules.ts';
+import type { DagTags } from './dag-tags.ts';
 import type { PolicySource } from './policy-source.ts';
 
 /** The layers that do not depend on a run; replaced as a whole when the policy file changes. */
@@ -17,10 +18,11 @@ export interface PoliciesDeps {
   readonly current: () => PolicyDocument;
   readonly timing: Timing;
   readonly alertChannels: readonly string[];
+  readonly tags: DagTags;
 }
 
-/** Lays the layers over each other in the documented order: environment, file defaults, first matching entry, callback. */
-export function createPolicies({ current, timing, alertChannels }: PoliciesDeps): PolicySource {
+/** Lays the layers over each other: environment, file defaults, first matching entry, Dag tags, callback; then limits. */
+export function createPolicies({ current, timing, alertChannels, tags }: PoliciesDeps): PolicySource {
   function resolve(dagId: string, override: Readonly<Record<string, unknown>> | null): ResolvedPolicy {
     const document = current();
     const layers: NamedLayer[] = [
@@ -33,6 +35,8 @@ export function createPolicies({ current, timing, alertChannels }: PoliciesDeps)
       const { match, ...layer } = entry;
       layers.push({ source: `policy file, dags[${index}] (${match})`, layer });
     }
+    const tagged = tags.remembered(dagId);
+    if (tagged !== null) layers.push({ source: 'Dag tags', layer: tagged.layer });
     // Validated when it came in; one that an older version stored and this one does not know is left out.
     const parsed = override === null ? null : PolicyLayer.safeParse(override);
     if (parsed?.success) layers.push({ source: 'callback', layer: parsed.data });
@@ -41,10 +45,14 @@ export function createPolicies({ current, timing, alertChannels }: PoliciesDeps)
 
   return {
     async rulesFor(dagId, override) {
-      return { policy: resolve(dagId, override).policy, timing };
+      const isProvisional = tags.remembered(dagId) === null;
+      return { policy: resolve(dagId, override).policy, timing, isProvisional };
     },
+    refresh: (dagId) => tags.refresh(dagId),
     async explain(dagId) {
-      return resolve(dagId, null);
+      await tags.refresh(dagId);
+      const tagged = tags.remembered(dagId);
+      return { ...resolve(dagId, null), tagsKnown: tagged !== null, tagProblems: tagged?.problems ?? [] };
     },
   };
 }

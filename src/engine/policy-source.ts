@@ -1,9 +1,19 @@
 import type { ResolvedPolicy } from '../core/resolve-policy.ts';
 import type { Rules } from '../core/rules.ts';
+import type { TagProblem } from '../core/tag-layer.ts';
 
-/** Says which policy is in force for a Dag right now; `override` is the callback's own layer. */
+/** The policy in force for a Dag, for people. */
+export interface ExplainedPolicy extends ResolvedPolicy {
+  /** False where the orchestrator could not be asked for the Dag's tags. */
+  readonly tagsKnown: boolean;
+  readonly tagProblems: readonly TagProblem[];
+}
+
+/** Says which policy is in force for a Dag right now. */
 export interface PolicySource {
+  /** From what is known already, without asking anybody; `override` is the callback's own layer. */
   rulesFor(dagId: string, override: Readonly<Record<string, unknown>> | null): Promise<Rules>;
-  /** The same with the origin of every value, for people. */
-  explain(dagId: string): Promise<ResolvedPolicy>;
+  /** Brings what is known about the Dag up to date; false if the orchestrator cannot be asked now. */
+  refresh(dagId: string): Promise<boolean>;
+  explain(dagId: string): Promise<ExplainedPolicy>;
 }

@@ -28,6 +28,10 @@ export function createStepper(deps: StepDeps): Stepper {
   const { swapLoop, orchestrator, clock, log, telemetry } = deps;
 
   async function observe(key: RunKey): Promise<Observed> {
+    // Without the Dag's tags nobody knows whether it may be retried: the same as not being able to look.
+    if (!(await deps.policies.refresh(key.dagId))) {
+      return { type: 'observed', observation: { type: 'unavailable', reason: 'tags_not_known', retryAfterMs: null } };
+    }
     const startedAtMs = clock.nowMs();
     const observation = await orchestrator.observe(key);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';

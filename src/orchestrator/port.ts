@@ -56,6 +56,23 @@ export interface ClearRequest {
   readonly runOnLatestVersion: boolean;
 }
 
+type Unavailable = Extract<RunObservation, { type: 'unavailable' }>;
+
+/** What the orchestrator says of a Dag. A Dag that it does not know counts as `unavailable`. */
+export type DagDescription =
+  | { readonly type: 'found'; readonly tags: readonly string[]; readonly isPaused: boolean }
+  | Unavailable;
+
+export interface FailedTask {
+  readonly taskId: string;
+  /** -1 where the task is not mapped. */
+  readonly mapIndex: number;
+  readonly tryNumber: number | null;
+  readonly operator: string | null;
+}
+
+export type FailedTasks = { readonly type: 'found'; readonly tasks: readonly FailedTask[] } | Unavailable;
+
 /** What a health check of the orchestrator found. */
 export type OrchestratorHealth =
   | { readonly type: 'reachable'; readonly name: string; readonly version: string }
@@ -66,6 +83,9 @@ export interface Orchestrator {
   observe(key: RunKey): Promise<RunObservation>;
   /** Sends at most one clear request; never repeats one whose outcome is unknown. */
   clear(key: RunKey, request: ClearRequest): Promise<ClearOutcome>;
+  describeDag(dagId: string): Promise<DagDescription>;
+  /** Which tasks of the run have failed, the first hundred. */
+  failedTasks(key: RunKey): Promise<FailedTasks>;
   health(): Promise<OrchestratorHealth>;
   /** A link that people can open, or null if there is none. */
   linkTo(key: RunKey): string | null;

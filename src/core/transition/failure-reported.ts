@@ -54,7 +54,10 @@ function overrideOf(event: FailureReported): RunRecord['override'] {
 function beginCount(fields: CommonFields, event: FailureReported, rules: Rules, nowMs: number): Transition {
   const common = { ...fields, failures: [event.failure], history: withFailure(fields, event, nowMs) };
   const judgement = judgeRecord(common, rules, nowMs);
-  if (!judgement.retry && !isFinalRefusal(judgement.reason)) return unchanged(null, 'not_retryable', judgement.reason);
+  const isRefused = !judgement.retry && !isFinalRefusal(judgement.reason);
+  // A Dag may switch retries on in its tags: what they say is found out while the failure is confirmed.
+  if (isRefused && rules.isProvisional) return toConfirming(common, judgement, null, event, nowMs);
+  if (isRefused) return unchanged(null, 'not_retryable', judgement.reason);
   return confirm(common, judgement, event, rules, nowMs);
 }
 
@@ -94,16 +97,28 @@ function confirm(
     };
     return answer(become(next, 'retry_scheduled', 'failure_reported'), judgement);
   }
+  return answer(toConfirming(common, judgement, retryAtMs, event, nowMs), judgement);
+}
+
+function toConfirming(
+  common: CommonFields,
+  judgement: Judgement,
+  expectedRetryAtMs: number | null,
+  event: FailureReported,
+  nowMs: number,
+): Transition {
   const next: RunRecord = {
-    ...fields,
+    ...common,
+    maxRetries: judgement.maxRetries,
+    attemptStartedAtMs: event.evidence.startedAtMs,
     phase: 'confirming',
     sinceMs: nowMs,
     dueAtMs: nowMs,
-    expectedRetryAtMs: retryAtMs,
+    expectedRetryAtMs,
     checks: 0,
     unavailableSinceMs: null,
   };
-  return answer(become(next, 'retry_scheduled', 'failure_reported'), judgement);
+  return become(next, 'retry_scheduled', judgement.retry ? 'failure_reported' : 'tags_not_known');
 }
 
 /** What the caller is told: the decision that follows once the run has really failed. */

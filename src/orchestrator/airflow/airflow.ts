@@ -7,6 +7,7 @@ import { type Credentials, createAuthenticator } from './auth.ts';
 import { clearRun } from './clear.ts';
 import { type Client, createClient } from './client.ts';
 import { createConnections } from './connections.ts';
+import { describeDag, readFailedTasks } from './dags.ts';
 import { createHttp, type HttpResult } from './http.ts';
 import { type AdapterLog, silentLog } from './log.ts';
 import { observeRun } from './observe.ts';
@@ -53,6 +54,8 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
   return {
     observe: (key) => observeRun(deps, key, startLimit()),
     clear: (key, request) => clearRun(deps, key, request, startLimit()),
+    describeDag: (dagId) => describeDag(deps, dagId, startLimit()),
+    failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
     health: () => checkHealth(client, versions, startLimit()),
     linkTo: (key) => linkTo(root, versions, key),
     close: () => connections.close(),

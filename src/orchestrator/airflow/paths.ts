@@ -1,7 +1,8 @@
 import { DagainError } from '../../core/errors.ts';
 import { idProblem } from '../../core/run-key.ts';
 
-/** Reads the configured address of Airflow: any path prefix stays, a slash or `/api/v1` or `/api/v2` at its end goes.
+/**
+ * Reads the configured address of Airflow: any path prefix stays, a slash or `/api/v1` or `/api/v2` at its end goes.
  * @throws DagainError `configuration_invalid`; the message never repeats the address, which may hold a password. */
 export function parseRoot(address: string): URL {
   const refuse = (problem: string) => new DagainError('configuration_invalid', `the address of Airflow ${problem}`);

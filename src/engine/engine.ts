@@ -1,0 +1,52 @@
+import type { AlertChannel } from '../alerts/port.ts';
+import type { Orchestrator } from '../orchestrator/port.ts';
+import type { RunStore } from '../store/port.ts';
+import { createAnnouncer } from './announcer.ts';
+import type { Clock } from './clock.ts';
+import { createIntake, type Intake } from './intake.ts';
+import type { Log } from './log.ts';
+import type { PolicySource } from './policy-source.ts';
+import { createRuns, type Runs } from './runs.ts';
+import { createStepper } from './steps.ts';
+import { createSwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
+import { createWorker, WORKER_SETTINGS, type Worker, type WorkerSettings } from './worker.ts';
+
+export interface EngineDeps {
+  readonly store: RunStore;
+  readonly orchestrator: Orchestrator;
+  readonly channels: readonly AlertChannel[];
+  readonly policies: PolicySource;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+  readonly workerSettings?: Partial<WorkerSettings>;
+}
+
+/** Everything that decides, on handed-in time, randomness, store and orchestrator. */
+export interface Engine {
+  readonly intake: Intake;
+  readonly runs: Runs;
+  readonly worker: Worker;
+}
+
+export function createEngine(deps: EngineDeps): Engine {
+  const { store, clock, log, telemetry } = deps;
+  // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
+  const wake = { noteDue: (_atMs: number) => {} };
+  const swapLoop = createSwapLoop({ ...deps, onDue: (atMs) => wake.noteDue(atMs) });
+  const worker = createWorker({
+    store,
+    swapLoop,
+    stepper: createStepper({ ...deps, swapLoop }),
+    announcer: createAnnouncer({ ...deps, swapLoop }),
+    clock,
+    log,
+    telemetry,
+    settings: { ...WORKER_SETTINGS, ...deps.workerSettings },
+  });
+  wake.noteDue = (atMs) => worker.noteDue(atMs);
+  return { intake: createIntake({ swapLoop, log, telemetry }), runs: createRuns(store), worker };
+}
