@@ -1,0 +1,140 @@
+import { constants, copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type AirflowApi, createAirflowApi } from './api.ts';
+import { type Component, startComponent } from './component.ts';
+import { installAirflow } from './install.ts';
+import { type AirflowVersion, passwordsFile, settingsFor, USERS } from './settings.ts';
+
+const START_TIMEOUT_MS = 180_000;
+
+export interface StartOptions {
+  version: AirflowVersion;
+  /** A free one is taken when left out; it is kept over restarts. */
+  port?: number;
+  /** AIRFLOW_HOME, made when missing. An existing one is continued: its database keeps its runs. */
+  home: string;
+  dagsFolder: string;
+  /** Ready means that all of these are parsed. */
+  dagIds: readonly string[];
+  /** Wins over the harness's own settings and reaches the Dags' code. */
+  env?: Record<string, string>;
+}
+
+export interface Airflow {
+  readonly version: AirflowVersion;
+  /** Without a slash at the end, as in `DAGAIN_AIRFLOW_URL`. */
+  readonly url: string;
+  readonly home: string;
+  /** As a person (`admin`). */
+  readonly api: AirflowApi;
+  /** The running processes by name, to kill one of them. */
+  readonly components: ReadonlyMap<string, Component>;
+  /** Gently, then by force. Nothing of it is left when this resolves. */
+  stop(): Promise<void>;
+  /** SIGKILL to everything at once. */
+  kill(): Promise<void>;
+  /** Stops what still runs, starts everything again on the same port and database, and waits until it is ready. */
+  restart(env?: Record<string, string>): Promise<void>;
+}
+
+/** Installs when needed, starts every process of one Airflow and waits until it is healthy and the Dags are there. */
+export async function startAirflow(options: StartOptions): Promise<Airflow> {
+  const { version, home, dagsFolder, dagIds } = options;
+  const install = await installAirflow(version);
+  const port = options.port ?? (await freePort());
+  const database = join(home, 'airflow.db');
+  await mkdir(home, { recursive: true });
+  await copyFile(install.database, database, constants.COPYFILE_EXCL).catch(ignoreExisting);
+  await writeFile(passwordsFile(home), JSON.stringify(Object.fromEntries(USERS.map((u) => [u.username, u.password]))));
+
+  const url = `http://127.0.0.1:${port}`;
+  const api = createAirflowApi({ version, url, ...USERS[0] });
+  const components = new Map<string, Component>();
+
+  async function start(env: Record<string, string>): Promise<void> {
+    const settings = settingsFor({ version, port, home, dagsFolder, database });
+    const startedAt = new Date();
+    for (const [name, ...args] of commandsOf(version)) {
+      const logFile = join(home, `${name}.log`);
+      const all = { ...process.env, ...settings, ...env };
+      components.set(
+        name,
+        startComponent({ name, command: install.airflow, args: [name, ...args], env: all, logFile }),
+      );
+    }
+    await waitUntilReady(api, [...components.values()], dagIds, startedAt);
+  }
+
+  async function end(how: 'stop' | 'kill'): Promise<void> {
+    await Promise.all([...components.values()].map((component) => component[how]()));
+    components.clear();
+  }
+
+  await start(options.env ?? {}).catch((cause: unknown) => end('stop').then(() => Promise.reject(cause)));
+  return {
+    version,
+    url,
+    home,
+    api,
+    components,
+    stop: () => end('stop'),
+    kill: () => end('kill'),
+    async restart(env = options.env ?? {}) {
+      await end('stop');
+      await start(env);
+    },
+  };
+}
+
+function commandsOf(version: AirflowVersion): ReadonlyArray<readonly [name: string, ...args: string[]]> {
+  // The scheduler's log server would take a fixed port.
+  const scheduler = ['scheduler', '--skip-serve-logs'] as const;
+  return version.startsWith('2.') ? [['webserver'], scheduler] : [['api-server'], scheduler, ['dag-processor']];
+}
+
+async function waitUntilReady(
+  api: AirflowApi,
+  components: readonly Component[],
+  dagIds: readonly string[],
+  startedAt: Date,
+): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const problem = await whatIsMissing(api, dagIds, startedAt).catch(String);
+    if (problem === null) return;
+    const gone = components.find((component) => component.exited());
+    if (gone !== undefined) throw new Error(`airflow ${gone.name} ended while starting:\n${await gone.lastLines(25)}`);
+    if (problem.startsWith('import error')) throw new Error(problem);
+    if (Date.now() > deadline) throw new Error(`Airflow was not ready after ${START_TIMEOUT_MS} ms: ${problem}`);
+    await delay(200);
+  }
+}
+
+async function whatIsMissing(api: AirflowApi, dagIds: readonly string[], startedAt: Date): Promise<string | null> {
+  const health = await api.health();
+  // An earlier run's last heartbeat counts as healthy for half a minute.
+  const beats = [health.schedulerBeatAt, ...(api.version.startsWith('2.') ? [] : [health.dagProcessorBeatAt])];
+  if (!beats.every((beat) => beat !== null && beat >= startedAt)) return `no heartbeat yet: ${JSON.stringify(health)}`;
+  const errors = await api.importErrors();
+  if (errors.length > 0) return `import error in a Dag:\n${errors.join('\n')}`;
+  for (const dagId of dagIds) {
+    if (!(await api.isParsed(dagId))) return `Dag "${dagId}" is not parsed`;
+  }
+  await api.warmUp();
+  return null;
+}
+
+function ignoreExisting(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const address = server.address();
+  await new Promise((closed) => server.close(closed));
+  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
+  return address.port;
+}
