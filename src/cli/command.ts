@@ -2,7 +2,6 @@
 export interface Terminal {
   out(text: string): void;
   err(text: string): void;
-  readonly variables: Readonly<Record<string, string | undefined>>;
 }
 
 /** 0: done. 1: it did not work. 2: wrong usage or settings. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { PolicyFile, readPolicyFile } from '../config/policy-file.ts';
-import { formatDurationMs } from '../core/duration.ts';
-import { POLICY_KEYS, type PolicyKey, policyValue, type ResolvedPolicy } from '../core/resolve-policy.ts';
+import { POLICY_KEYS, writtenValue } from '../core/resolve-policy.ts';
+import type { ExplainedPolicy } from '../engine/policy-source.ts';
 import type { ExitCode, Terminal } from './command.ts';
 
 /** Checks a policy file and names everything that is wrong with it, each with its line. */
@@ -36,8 +36,17 @@ export function policyFileSchema(): object {
 }
 
 /** One line for each value in force, with its origin. */
-export function printResolvedPolicy(dagId: string, resolved: ResolvedPolicy, asJson: boolean, terminal: Terminal): ExitCode {
-  const rows = POLICY_KEYS.map((key) => ({ key, value: writtenValue(resolved, key), source: resolved.origins[key] }));
+export function printResolvedPolicy(
+  dagId: string,
+  resolved: ExplainedPolicy,
+  asJson: boolean,
+  terminal: Terminal,
+): ExitCode {
+  const rows = POLICY_KEYS.map((key) => ({
+    key,
+    value: writtenValue(resolved.policy, key),
+    source: resolved.origins[key],
+  }));
   if (asJson) {
     const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]));
     terminal.out(`${JSON.stringify({ dag_id: dagId, policy: values, clamped: resolved.clamped }, null, 2)}\n`);
@@ -49,12 +58,4 @@ export function printResolvedPolicy(dagId: string, resolved: ResolvedPolicy, asJ
     terminal.out(`  ${key.padEnd(22)} ${shown.padEnd(46)} ${source}\n`);
   }
   return 0;
-}
-
-const DURATIONS = new Set<PolicyKey>(['delay', 'max_delay', 'settle_timeout', 'max_duration']);
-
-/** The value as it would stand in the policy file. */
-export function writtenValue(resolved: ResolvedPolicy, key: PolicyKey): unknown {
-  const value = policyValue(resolved.policy, key);
-  return DURATIONS.has(key) && typeof value === 'number' ? formatDurationMs(value) : value;
 }

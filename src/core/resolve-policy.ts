@@ -1,3 +1,4 @@
+import { formatDurationMs } from './duration.ts';
 import { BUILT_IN_POLICY, type RetryPolicy } from './policy.ts';
 import type { PolicyLayer, PolicyLimits } from './policy-layer.ts';
 
@@ -45,9 +46,12 @@ const FIELDS = {
 
 export const POLICY_KEYS = Object.keys(FIELDS) as readonly PolicyKey[];
 
-/** The resolved value that the written key `key` set. */
-export function policyValue(policy: RetryPolicy, key: PolicyKey): RetryPolicy[(typeof FIELDS)[PolicyKey]] {
-  return policy[FIELDS[key]];
+const DURATIONS: ReadonlySet<PolicyKey> = new Set(['delay', 'max_delay', 'settle_timeout', 'max_duration']);
+
+/** The value of `key` as it would stand in the policy file. */
+export function writtenValue(policy: RetryPolicy, key: PolicyKey): unknown {
+  const value = policy[FIELDS[key]];
+  return DURATIONS.has(key) && typeof value === 'number' ? formatDurationMs(value) : value;
 }
 
 /** Lays `layers`, lowest precedence first, over the built-in policy; then `limits`, which nothing passes. Pure. */

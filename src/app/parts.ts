@@ -1,0 +1,139 @@
+import { readFile } from 'node:fs/promises';
+import { Keyv } from 'keyv';
+import type { Logger } from 'pino';
+import type { AlertChannel } from '../alerts/port.ts';
+import { createWebhookChannel } from '../alerts/webhook.ts';
+import type { Environment } from '../config/environment.ts';
+import { openPolicyFile } from '../config/live-policy-file.ts';
+import { DagainError } from '../core/errors.ts';
+import type { PolicyLayer } from '../core/policy-layer.ts';
+import { BUILT_IN_TIMING, type Timing } from '../core/rules.ts';
+import type { Clock } from '../engine/clock.ts';
+import { createDagTags } from '../engine/dag-tags.ts';
+import { createPolicies } from '../engine/policies.ts';
+import type { PolicySource } from '../engine/policy-source.ts';
+import type { SeenWebhookIds } from '../http/auth.ts';
+import { createAirflow } from '../orchestrator/airflow/airflow.ts';
+import type { Credentials } from '../orchestrator/airflow/auth.ts';
+import type { Orchestrator } from '../orchestrator/port.ts';
+import type { RunStore } from '../store/port.ts';
+import { createRedisConnection, createRedisStore, type RedisConnection } from '../store/redis.ts';
+import { createSqliteStore } from '../store/sqlite.ts';
+
+const ALERT_TIMEOUT_MS = 10_000;
+const POLICY_POLL_INTERVAL_MS = 2_000;
+
+/** Where state is kept. */
+export interface State {
+  readonly name: 'redis' | 'sqlite';
+  readonly store: RunStore;
+  readonly seenWebhookIds: SeenWebhookIds;
+  close(): Promise<void>;
+}
+
+/** Redis where a URL is set, the embedded store else. @throws DagainError `store_unavailable` and its kin. */
+export async function openState(environment: Environment, log: Logger): Promise<State> {
+  const { DAGAIN_REDIS_URL: url, DAGAIN_NAMESPACE: namespace, DAGAIN_DATA_DIR: directory } = environment;
+  if (url === undefined) {
+    const store = await createSqliteStore({ directory });
+    return { name: 'sqlite', store, seenWebhookIds: seenInMemory(), close: () => store.close() };
+  }
+  const connection = await createRedisConnection({ url, namespace, log });
+  const store = await createRedisStore({ connection, namespace });
+  return {
+    name: 'redis',
+    store,
+    seenWebhookIds: seenInRedis(connection, namespace),
+    async close() {
+      await store.close();
+      await connection.close();
+    },
+  };
+}
+
+function seenInRedis(connection: RedisConnection, namespace: string): SeenWebhookIds {
+  return {
+    async claim(id, digest, ttlMs) {
+      const key = `${namespace}:webhook:${id}`;
+      const isNew = (await connection.send(['SET', key, digest, 'NX', 'PX', String(ttlMs)])) !== null;
+      const kept = isNew ? digest : await connection.send(['GET', key]);
+      return typeof kept === 'string' ? kept : digest;
+    },
+  };
+}
+
+/** One process owns the embedded store, so that its memory sees every delivery since it started. */
+function seenInMemory(): SeenWebhookIds {
+  const seen = new Keyv<string>();
+  return {
+    async claim(id, digest, ttlMs) {
+      const kept = await seen.get(id);
+      if (kept === undefined) await seen.set(id, digest, ttlMs);
+      return kept ?? digest;
+    },
+  };
+}
+
+/** @throws DagainError `configuration_invalid` without an address */
+export function createOrchestrator(environment: Environment, clock: Clock, log: Logger): Orchestrator {
+  const { DAGAIN_AIRFLOW_URL: url } = environment;
+  if (url === undefined) {
+    throw new DagainError('configuration_invalid', 'DAGAIN_AIRFLOW_URL must be set, for example http://airflow:8080');
+  }
+  return createAirflow({ url, credentials: credentialsFrom(environment), clock, log });
+}
+
+function credentialsFrom(environment: Environment): Credentials {
+  const { DAGAIN_AIRFLOW_USERNAME: username, DAGAIN_AIRFLOW_PASSWORD: password } = environment;
+  const { DAGAIN_AIRFLOW_TOKEN: token, DAGAIN_AIRFLOW_TOKEN_FILE: tokenFile } = environment;
+  if (tokenFile !== undefined) return { type: 'token', read: async () => (await readFile(tokenFile, 'utf8')).trim() };
+  if (token !== undefined) return { type: 'token', read: async () => token };
+  if (username !== undefined && password !== undefined) return { type: 'password', username, password };
+  return { type: 'none' };
+}
+
+export function createChannels(environment: Environment, clock: Clock): AlertChannel[] {
+  const { DAGAIN_ALERT_WEBHOOK_URL: url, DAGAIN_ALERT_WEBHOOK_SECRET: secret = null } = environment;
+  if (url === undefined) return [];
+  return [createWebhookChannel({ url, secret, timeoutMs: ALERT_TIMEOUT_MS, nowMs: () => clock.nowMs() })];
+}
+
+export interface PolicyParts {
+  readonly environment: Environment;
+  readonly orchestrator: Orchestrator;
+  readonly channels: readonly AlertChannel[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onReload?: (result: 'swapped' | 'refused') => void;
+}
+
+/** The environment's layer, the file's, and the Dag tags'. @throws DagainError `configuration_invalid` for a bad file */
+export function createPolicySource(parts: PolicyParts): { source: PolicySource; reload(): void; close(): void } {
+  const { environment, orchestrator, channels, clock, log, onReload = () => {} } = parts;
+  const path = environment.DAGAIN_POLICY_FILE ?? null;
+  const file = openPolicyFile({ path, pollIntervalMs: POLICY_POLL_INTERVAL_MS, log, onReload });
+  const layer = environmentLayer(environment);
+  const source = createPolicies({
+    current: () => ({ environment: layer, ...file.current() }),
+    timing: timingFrom(environment),
+    alertChannels: channels.map((channel) => channel.name),
+    tags: createDagTags({ orchestrator, clock, log }),
+  });
+  return { source, reload: () => void file.reload(), close: () => file.close() };
+}
+
+function environmentLayer(environment: Environment): PolicyLayer {
+  const { DAGAIN_MAX_RETRIES: maxRetries, DAGAIN_RETRY_DELAY: delayMs } = environment;
+  return {
+    ...(maxRetries === undefined ? {} : { max_retries: maxRetries }),
+    ...(delayMs === undefined ? {} : { delay: delayMs }),
+  };
+}
+
+function timingFrom(environment: Environment): Timing {
+  return {
+    ...BUILT_IN_TIMING,
+    sweepIntervalMs: environment.DAGAIN_SWEEP_INTERVAL,
+    tombstoneMs: environment.DAGAIN_TOMBSTONE_TTL,
+  };
+}
