@@ -123,6 +123,7 @@ function resetRunState(world: World, run: Run, owner: string): void {
     run.clearNumber += 1;
     // Airflow 2 has the column, too, but does not show it.
     run.queuedAtMs = nowMs;
+    run.updatedAtMs = nowMs;
   }
   if (finished) {
     run.state = 'queued';

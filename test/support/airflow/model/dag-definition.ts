@@ -64,6 +64,8 @@ export interface Dag {
   readonly dagId: string;
   readonly tags: readonly string[];
   isPaused: boolean;
+  /** Its file cannot be parsed at the moment: runs can be read, but not cleared. */
+  isUnloadable: boolean;
   readonly maxActiveRuns: number;
   readonly dagrunTimeoutMs: number | null;
   readonly tasks: ReadonlyMap<string, Task>;
@@ -110,6 +112,7 @@ export function buildDag(definition: DagDefinition): Dag {
     dagId: definition.dagId,
     tags: definition.tags ?? [],
     isPaused: definition.isPaused ?? false,
+    isUnloadable: false,
     maxActiveRuns: definition.maxActiveRuns ?? MAX_ACTIVE_RUNS,
     dagrunTimeoutMs: definition.dagrunTimeoutMs ?? null,
     tasks: new Map(definition.tasks.map((task) => [task.taskId, buildTask(task, definition.tasks)])),

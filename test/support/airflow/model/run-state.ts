@@ -111,6 +111,7 @@ export interface Run extends RunKey {
   startedAtMs: number | null;
   endedAtMs: number | null;
   lastSchedulingDecisionMs: number | null;
+  /** When the run's own row was last written; notes and task instances have rows of their own. */
   updatedAtMs: number;
   clearNumber: number;
   note: string | null;
@@ -136,7 +137,6 @@ export function isRunFinished(run: Run): boolean {
 }
 
 export function record(run: Run, atMs: number, type: string, detail = ''): void {
-  run.updatedAtMs = atMs;
   run.history.push({ atMs, type, detail });
 }
 
@@ -168,6 +168,7 @@ export function closeAttempt(run: Run, outcome: 'success' | 'failed' | 'supersed
 export function finishRun(run: Run, state: 'success' | 'failed', nowMs: number, reason: string): void {
   run.state = state;
   run.endedAtMs = nowMs;
+  run.updatedAtMs = nowMs;
   closeAttempt(run, state, nowMs);
   record(run, nowMs, `run_${state}`, reason);
 }

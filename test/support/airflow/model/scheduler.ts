@@ -73,6 +73,7 @@ function startQueuedRuns(world: World, wake: () => void): void {
     running.set(run.dag, count + 1);
     run.state = 'running';
     run.startedAtMs = nowMs;
+    run.updatedAtMs = nowMs;
     const attempt = run.attempts.at(-1);
     if (attempt !== undefined) attempt.startedAtMs = nowMs;
     record(run, nowMs, 'run_running');
@@ -84,6 +85,7 @@ function startQueuedRuns(world: World, wake: () => void): void {
 function update(context: Context, run: Run): TaskInstance[] {
   const nowMs = context.world.timers.nowMs();
   run.lastSchedulingDecisionMs = nowMs;
+  run.updatedAtMs = nowMs;
   const unfinished = run.taskInstances.filter((instance) => !isFinished(instance.state));
   if (unfinished.length === 0) {
     finish(context, run);
