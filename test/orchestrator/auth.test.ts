@@ -161,6 +161,16 @@ describe('a token that is refused', () => {
     expect([logins.length, clears.length]).toEqual([4, 2]);
   });
 
+  test('by 20 requests at once is given up once', async () => {
+    const warnings: string[] = [];
+    const log = { info() {}, warn: (_fields: unknown, message: string) => void warnings.push(message) };
+    const { client, logins } = airflow({ isGood: () => false, log });
+    const observations = await Promise.all(Array.from({ length: 20 }, () => client.observe(KEY)));
+    for (const observation of observations) expect(observation).toMatchObject({ reason: 'unauthorized' });
+    expect(logins).toHaveLength(2);
+    expect(warnings).toEqual(['cannot log in to Airflow']);
+  });
+
   test('for a Dag is not about the token', async () => {
     const forbidden = () => HttpResponse.json({ detail: 'Forbidden' }, { status: 403 });
     const { client, logins, reads } = airflow({ refuse: forbidden, isGood: () => false });

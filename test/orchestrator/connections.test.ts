@@ -2,7 +2,7 @@ import { Agent } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { AirflowOptions } from '../../src/orchestrator/airflow/airflow.ts';
 import type { Orchestrator } from '../../src/orchestrator/port.ts';
-import { CLEARED, KEY, open } from './fixtures.ts';
+import { CLEARED, KEY, open, runJson } from './fixtures.ts';
 import { type RealServer, type Seen, sendRun, startServer } from './real-server.ts';
 
 // Real sockets: what a broken connection, half an answer or none proves is decided below what msw can imitate.
@@ -224,10 +224,15 @@ describe('a redirect', () => {
   });
 });
 
-test('an answer in JSON that does not say so is not one', async () => {
-  const server = await serve(({ response }) => response.writeHead(200, { 'content-type': 'text/plain' }).end('{}'));
-  expect(await connect(server).observe(KEY)).toMatchObject({ type: 'unavailable', reason: 'unexpected_answer' });
-});
+test.each(['text/plain', 'text/html', 'application/jsonp', ''])(
+  'a run is not read from an answer of type %j',
+  async (type) => {
+    const server = await serve(({ response }) => {
+      response.writeHead(200, type === '' ? {} : { 'content-type': type }).end(JSON.stringify(runJson()));
+    });
+    expect(await connect(server).observe(KEY)).toMatchObject({ type: 'unavailable', reason: 'unexpected_answer' });
+  },
+);
 
 test('problem+json is JSON', async () => {
   const server = await serve(({ response }) => {

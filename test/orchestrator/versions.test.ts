@@ -129,6 +129,12 @@ describe('the version', () => {
     expect(airflow.linkTo(KEY)).toBeNull();
   });
 
+  test('is unknown for want of permission, if Airflow 3 asks for it and Airflow 2 is not there', async () => {
+    const answers = { v1: () => htmlPage(404), v2: () => htmlPage(401) };
+    network.use(on('GET', '/api/v1/version', [], answers.v1), on('GET', '/api/v2/version', [], answers.v2));
+    expect(await open().observe(KEY)).toMatchObject({ type: 'unavailable', reason: 'unauthorized' });
+  });
+
   test('serves on while only its endpoint is out', async () => {
     const clock = createClock();
     const sent: Sent[] = [];
