@@ -6,7 +6,8 @@ import { formatRunKey, type RunKey } from './run-key.ts';
  *
  * none `d`, linear `n * d`, exponential `(2^n - 1) * d` as in Dagster's `RetryPolicy`
  * (https://docs.dagster.io/api/dagster/ops#dagster.RetryPolicy); ramp runs evenly from `delayMs` to `maxDelayMs` over
- * the retries, `min + (k - 1) / max(N - 1, 1) * (max - min)`, as in Coflux (https://docs.coflux.com/retries).
+ * the retries, `min + (k - 1) / max(N - 1, 1) * (max - min)`, as in Coflux (https://docs.coflux.com/retries); `N` is
+ * the largest cap, where single failure classes have caps of their own.
  */
 export function baseDelayMs(policy: RetryPolicy, n: number): number {
   const { delayMs, maxDelayMs } = policy;
@@ -17,10 +18,11 @@ export function baseDelayMs(policy: RetryPolicy, n: number): number {
       return n * delayMs;
     case 'exponential':
       return (2 ** n - 1) * delayMs;
-    case 'ramp':
-      return (
-        delayMs + (Math.min(n - 1, policy.maxRetries - 1) / Math.max(policy.maxRetries - 1, 1)) * (maxDelayMs - delayMs)
-      );
+    case 'ramp': {
+      const steps = Math.max(policy.maxRetries, ...Object.values(policy.maxRetriesByClass)) - 1;
+      const progress = steps > 0 ? Math.min(n - 1, steps) / steps : 0;
+      return delayMs + progress * (maxDelayMs - delayMs);
+    }
   }
 }
 
