@@ -3,11 +3,12 @@ import { z } from 'zod';
 /** Longest id taken, in UTF-16 code units: Airflow's own columns hold 250 characters. */
 export const MAX_ID_LENGTH = 250;
 
-// Control characters, line and paragraph separators, and what could change a path or be read as "all" by Airflow.
-const FORBIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}/\\~?#%]/u;
+// Control characters, line and paragraph separators, and what could change a path.
+const FORBIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}/\\?#%]/u;
 
-// Names that address something else than a run: path segments that URLs drop, and Object.prototype's members.
-const RESERVED = new Set(['.', '..', '__proto__', 'constructor', 'prototype']);
+// Names that address something else than a run: path segments that URLs drop, what Airflow reads as "all" (only where
+// it stands alone: its own pattern for run ids allows it), and Object.prototype's members.
+const RESERVED = new Set(['.', '..', '~', '__proto__', 'constructor', 'prototype']);
 
 /** Says why `id` cannot name a Dag, a run or a task, or returns null if it can. */
 export function idProblem(id: string): string | null {
