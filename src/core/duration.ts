@@ -23,13 +23,14 @@ export function formatDurationMs(durationMs: number): string {
   return `${durationMs}ms`;
 }
 
+const EXPECTED = 'must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds';
+
 /** A duration as people write it; parses to milliseconds. */
-export const Duration = z.union([z.string(), z.number().nonnegative()]).transform((text, context) => {
-  const durationMs = parseDurationMs(text);
-  if (durationMs !== null) return durationMs;
-  context.addIssue({
-    code: 'custom',
-    message: `must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds, is ${JSON.stringify(text)}`,
+export const Duration = z
+  .union([z.string(), z.number().nonnegative(EXPECTED)], { error: EXPECTED })
+  .transform((text, context) => {
+    const durationMs = parseDurationMs(text);
+    if (durationMs !== null) return durationMs;
+    context.addIssue({ code: 'custom', message: `${EXPECTED}, is ${JSON.stringify(text)}` });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
