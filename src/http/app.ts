@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import helmet from 'helmet';
+import type { Registry } from 'prom-client';
+import type { Intake } from '../engine/intake.ts';
+import type { Log } from '../engine/log.ts';
+import type { Runs } from '../engine/runs.ts';
+import { sendProblem } from './answer.ts';
+import { type Auth, type AuthSettings, createAuth, type SeenWebhookIds } from './auth.ts';
+import { callbackRoutes } from './callbacks.ts';
+import { type HealthCheck, healthRoutes } from './health.ts';
+import { createHttpMetrics } from './http-metrics.ts';
+import { metricsRoute } from './metrics.ts';
+import { openApiRoute } from './openapi.ts';
+import { CallerGone, HttpProblem, toProblem } from './problems.ts';
+import type { Route } from './route.ts';
+import { runRoutes } from './runs.ts';
+
+export interface HttpAppDeps {
+  readonly intake: Intake;
+  readonly runs: Runs;
+  readonly auth: AuthSettings;
+  readonly nowMs: () => number;
+  readonly log: Log;
+  readonly registry: Registry;
+  readonly checks: readonly HealthCheck[];
+  /** True from the moment that the service has been told to stop. */
+  readonly isClosing: () => boolean;
+  readonly version: string;
+  readonly seenWebhookIds?: SeenWebhookIds;
+  /** Further routes, guarded, measured and answered like the others. */
+  readonly routes?: readonly Route[];
+}
+
+/** The whole HTTP interface as one Express app. @throws DagainError `configuration_invalid` for unusable secrets */
+export function createHttpApp(deps: HttpAppDeps): Express {
+  const auth = createAuth({ ...deps, settings: deps.auth });
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
+  app.use(createHttpMetrics(deps), helmet(SECURITY_HEADERS));
+  const routes = [
+    ...callbackRoutes({ ...deps, auth }),
+    ...runRoutes(deps.runs),
+    ...healthRoutes(deps),
+    metricsRoute(deps.registry),
+    openApiRoute(deps.version),
+    ...(deps.routes ?? []),
+  ];
+  mount(app, routes, auth);
+  app.use(() => {
+    throw new HttpProblem('not_found', 'There is no such route; GET /openapi.json lists them all');
+  });
+  app.use(createErrorHandler(deps.log));
+  return app;
+}
+
+/** Nothing that is answered here is a page; a route that serves one sets a policy of its own. */
+const SECURITY_HEADERS = {
+  contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+} as const;
+
+/** Puts routes in; a path that is asked for with a method it does not have is a 405 that names those it has. */
+function mount(app: Express, routes: readonly Route[], auth: Auth): void {
+  for (const [path, ofPath] of Map.groupBy(routes, (route) => route.path)) {
+    const mounted = app.route(path);
+    for (const route of ofPath) mounted[route.method](guarded(route, auth));
+    const allow = ofPath
+      .flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
+      .join(', ');
+    mounted.all((request) => {
+      const detail = `${path} has no ${request.method}; it has ${allow}`;
+      throw new HttpProblem('method_not_allowed', detail, { headers: { Allow: allow } });
+    });
+  }
+}
+
+function guarded({ access, handle }: Route, auth: Auth): Route['handle'] {
+  if (access !== 'operator') return handle;
+  return (request, response) => {
+    auth.requireOperator(request);
+    return handle(request, response);
+  };
+}
+
+/** Answers what a handler threw. Our own failures are logged whole, under an id that the answer repeats. */
+function createErrorHandler(log: Log) {
+  return function answerError(error: unknown, request: Request, response: Response, _next: NextFunction): void {
+    if (error instanceof CallerGone || response.destroyed) return;
+    const problem = toProblem(error);
+    const fields = { method: request.method, path: request.path, code: problem.code };
+    const requestId = problem.status >= 500 ? randomUUID() : null;
+    if (requestId !== null) log.error({ ...fields, requestId, err: problem.cause ?? error }, problem.detail);
+    else if (isLostReport(request, problem)) log.warn({ ...fields, errors: problem.errors }, problem.detail);
+    else log.debug(fields, problem.detail);
+    if (response.headersSent) response.destroy();
+    else sendProblem(request, response, problem, requestId);
+  };
+}
+
+/** A callback that was let in and refused all the same: somebody's report is malformed, and its run stays failed. */
+function isLostReport(request: Request, { status }: HttpProblem): boolean {
+  return request.path.startsWith('/v1/callbacks/') && [400, 409, 413, 415].includes(status);
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { PolicyLayer } from '../core/policy-layer.ts';
+import { sendJson } from './answer.ts';
+import { Override, RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body.ts';
+import { CallbackAnswer } from './callbacks.ts';
+import { paths } from './openapi-paths.ts';
+import { PROBLEMS, type ProblemCode } from './problems.ts';
+import type { Route } from './route.ts';
+import { RunView } from './run-view.ts';
+import { RunPage } from './runs.ts';
+
+const PROBLEM_CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => Object.hasOwn(PROBLEMS, code));
+
+/** What every error is answered with. */
+export const ProblemAnswer = z
+  .object({
+    type: z.string(),
+    title: z.string(),
+    status: z.int(),
+    code: z.enum(PROBLEM_CODES).describe('Stable.'),
+    detail: z.string(),
+    errors: z.array(z.object({ field: z.string().describe('A dotted path.'), message: z.string() })).optional(),
+    request_id: z.string().optional().describe("Also in the service's log."),
+  })
+  .describe('RFC 9457; sent as application/problem+json.');
+
+/** The interface as an OpenAPI 3.1 document; schemas come from what requests are really checked by. */
+export function openApiDocument(version: string): object {
+  return {
+    openapi: '3.1.1',
+    info: {
+      title: 'dagain',
+      version,
+      description: 'Retries whole Dag runs of Apache Airflow: counts, waits, clears once per attempt, and alerts.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths,
+    components: { schemas: componentSchemas(), securitySchemes: SECURITY_SCHEMES },
+  };
+}
+
+export function openApiRoute(version: string): Route {
+  const document = openApiDocument(version);
+  return {
+    method: 'get',
+    path: '/openapi.json',
+    access: 'open',
+    handle: (_request, response) => sendJson(response, 200, document),
+  };
+}
+
+const SECURITY_SCHEMES = {
+  callbackToken: { type: 'http', scheme: 'bearer', description: 'DAGAIN_CALLBACK_TOKEN' },
+  operatorToken: { type: 'http', scheme: 'bearer', description: 'DAGAIN_OPERATOR_TOKEN' },
+  webhookSignature: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'webhook-signature',
+    description:
+      'Standard Webhooks 1.0 (https://www.standardwebhooks.com) under DAGAIN_WEBHOOK_SECRET, with webhook-id and webhook-timestamp.',
+  },
+};
+
+const SCHEMAS = {
+  TaskFailedBody,
+  RunFailedBody,
+  RunSucceededBody,
+  CallbackAnswer,
+  RunView,
+  RunPage,
+  ProblemAnswer,
+  PolicyLayer,
+};
+
+function componentSchemas(): object {
+  const registry = z.registry<{ id: string }>();
+  for (const [id, schema] of Object.entries(SCHEMAS)) registry.add(schema, { id });
+  const { schemas } = z.toJSONSchema(registry, {
+    io: 'input',
+    uri: (id) => `#/components/schemas/${id}`,
+    override({ zodSchema, jsonSchema }) {
+      if (zodSchema === Override) jsonSchema.anyOf = [{ $ref: '#/components/schemas/PolicyLayer' }, { type: 'null' }];
+    },
+  });
+  return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutOwnAddress(schema)]));
+}
+
+/** Inside a document a schema's place is its address; one of its own would change what its references mean. */
+function withoutOwnAddress(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$id' && key !== '$schema'));
+}

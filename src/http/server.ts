@@ -1,0 +1,127 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Log } from '../engine/log.ts';
+import { sendProblem } from './answer.ts';
+import { createClientErrorHandler } from './client-error.ts';
+import { fieldProblem, HttpProblem } from './problems.ts';
+
+/** Bounds on what one caller, or all of them, can hold. Times in milliseconds. */
+export interface HttpLimits {
+  readonly headersTimeoutMs: number;
+  /** For the whole request with its body. */
+  readonly requestTimeoutMs: number;
+  /** How often the two above are looked at. */
+  readonly checkIntervalMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** A connection on which nothing moves is dropped, for instance one whose caller does not read its answer. */
+  readonly idleTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+  readonly maxConnections: number;
+  readonly maxRequestsPerConnection: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 20_000,
+  checkIntervalMs: 2_000,
+  keepAliveTimeoutMs: 15_000,
+  idleTimeoutMs: 60_000,
+  maxHeaderBytes: 16 * 1024,
+  maxConnections: 1_000,
+  maxRequestsPerConnection: 10_000,
+};
+
+/** How long `close` waits for what is in flight. */
+const GRACE_MS = 10_000;
+
+export interface HttpServerDeps {
+  readonly app: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly log: Log;
+  readonly graceMs?: number;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export interface HttpServer {
+  /** Rejects when the address cannot be had. */
+  listen(): Promise<{ readonly port: number }>;
+  /** True from the call of `close` on. */
+  isClosing(): boolean;
+  /** Takes no more connections, finishes what is in flight, then closes the rest. May be called again. */
+  close(): Promise<void>;
+}
+
+export function createHttpServer(deps: HttpServerDeps): HttpServer {
+  const limits = { ...HTTP_LIMITS, ...deps.limits };
+  const inFlight = new Set<ServerResponse>();
+  let closing: Promise<void> | null = null;
+
+  function forget(this: ServerResponse): void {
+    inFlight.delete(this);
+  }
+
+  function serve(request: IncomingMessage, response: ServerResponse): void {
+    inFlight.add(response);
+    response.on('close', forget);
+    if (closing !== null) response.setHeader('Connection', 'close');
+    if (request.headers.host === undefined && request.httpVersionMinor > 0) {
+      sendProblem(request, response, fieldProblem('malformed_request', 'host', 'is required in HTTP/1.1'));
+    } else {
+      deps.app(request, response);
+    }
+  }
+
+  const server = createNodeServer(limits);
+  server.on('request', serve);
+  // The app asks for the body when it wants it.
+  server.on('checkContinue', serve);
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+    sendProblem(request, response, new HttpProblem('expectation_failed', 'Only Expect: 100-continue is known here'));
+  });
+  server.on('clientError', createClientErrorHandler(inFlight));
+  server.on('error', (error) => deps.log.error({ err: error }, 'the HTTP server met an error'));
+  return {
+    listen: () => listen(server, deps),
+    isClosing: () => closing !== null,
+    close() {
+      closing ??= close(server, inFlight, deps.graceMs ?? GRACE_MS);
+      return closing;
+    },
+  };
+}
+
+function createNodeServer(limits: HttpLimits): Server {
+  const server = createServer({
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    connectionsCheckingInterval: limits.checkIntervalMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    // Node's own answer to a missing host has no body.
+    requireHostHeader: false,
+  });
+  server.maxConnections = limits.maxConnections;
+  server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
+  server.timeout = limits.idleTimeoutMs;
+  return server;
+}
+
+async function listen(server: Server, { host, port }: HttpServerDeps): Promise<{ port: number }> {
+  server.listen(port, host);
+  await once(server, 'listening');
+  const address = server.address();
+  return { port: typeof address === 'object' && address !== null ? address.port : port };
+}
+
+async function close(server: Server, inFlight: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  for (const response of inFlight) if (!response.headersSent) response.setHeader('Connection', 'close');
+  const closed = once(server, 'close');
+  // Closes idle connections too; the others close after their answer.
+  server.close();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}
