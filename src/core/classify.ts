@@ -12,7 +12,10 @@ export interface FailureSigns {
   readonly message: string | null;
 }
 
-/** One rule of the table; the first that matches decides. Globs; types are compared by their last part as well. */
+/**
+ * One rule of the table; the first that matches decides. Types are compared by their last part as well; messages are
+ * globs in lower case, and case does not matter.
+ */
 export interface ClassRule {
   readonly failureClass: FailureClass;
   readonly when: string;
@@ -41,14 +44,16 @@ export const CLASS_RULES: readonly ClassRule[] = [
     messages: [
       '*heartbeat*',
       '*zombie*',
-      '*SIGKILL*',
-      '*SIGTERM*',
+      '*sigkill*',
+      '*sigterm*',
       '*killed externally*',
       '*finished with state*but the task instance*',
       '*stuck in queued*',
       '*exit code -9*',
       '*out of memory*',
       '*pod*evicted*',
+      // All that Airflow 2 says of a task whose process is gone: where it was.
+      "{'dag id': *'hostname': *",
     ],
   },
 ];
@@ -65,6 +70,8 @@ function applies(rule: ClassRule, signs: FailureSigns): boolean {
   if (rule.runReasons !== undefined && signs.runReason !== null) return rule.runReasons.includes(signs.runReason);
   if (rule.types !== undefined && type !== '') return rule.types.includes(lastPart) || rule.types.includes(type);
   // Only Airflow's own messages: an exception of the user's code may hold any words.
-  if (rule.messages !== undefined && type === '') return matchesAnyGlob(rule.messages, signs.message ?? '');
+  if (rule.messages !== undefined && type === '') {
+    return matchesAnyGlob(rule.messages, (signs.message ?? '').toLowerCase());
+  }
   return false;
 }

@@ -27,8 +27,9 @@ const CLASS_WEIGHT: readonly FailureClass[] = ['task_error', 'timeout', 'deadloc
 
 /** Decides under `policy` whether a run with these failures is retried. Pure. */
 export function judge(policy: RetryPolicy, facts: RunFacts, nowMs: number): Judgement {
-  const selected = facts.failures.filter((failure) => taskRefusal(policy, failure) === null);
-  const failureClass = dominantClass(selected.length > 0 ? selected : facts.failures);
+  const telling = tellingFailures(facts.failures);
+  const selected = telling.filter((failure) => taskRefusal(policy, failure) === null);
+  const failureClass = dominantClass(selected.length > 0 ? selected : telling);
   const maxRetries = capFor(policy, facts, failureClass);
   const reason = refusal(policy, facts, selected, failureClass, maxRetries, nowMs);
   return reason === null
@@ -47,7 +48,7 @@ function refusal(
   if (isOff(policy)) return 'retries_off';
   if (policy.manualRuns === 'ignore' && facts.runType === 'manual') return 'manual_run';
   if (facts.failures.some((failure) => isNeverRetried(policy, failure))) return 'never_on';
-  const [first] = facts.failures;
+  const [first] = tellingFailures(facts.failures);
   if (selected.length === 0 && first !== undefined) return taskRefusal(policy, first);
   if (!policy.retryOn.includes(failureClass)) return 'class_not_retried';
   if (facts.retriesUsed >= maxRetries) return 'max_retries_reached';
@@ -58,6 +59,15 @@ function refusal(
 /** Whether a refusal ends the run's retries for good and needs a tombstone, or concerns only what was reported. */
 export function isFinalRefusal(reason: Reason): boolean {
   return reason === 'never_on' || reason === 'max_retries_reached' || reason === 'max_duration_reached';
+}
+
+/** "The run has failed because a task has" says nothing beside what is known of its tasks. */
+function tellingFailures(failures: readonly Failure[]): readonly Failure[] {
+  const telling = failures.filter(
+    ({ taskId, failureClass, exceptionType }) =>
+      taskId !== null || failureClass !== 'task_error' || exceptionType !== null,
+  );
+  return telling.length > 0 ? telling : failures;
 }
 
 function isOff(policy: RetryPolicy): boolean {
@@ -75,7 +85,8 @@ function taskRefusal(policy: RetryPolicy, failure: Failure): Refusal | null {
 
 /** An exception matches by its dotted name, by the last part of it, or by a glob over either. */
 function isNeverRetried(policy: RetryPolicy, failure: Failure): boolean {
-  const type = failure.exceptionType ?? '';
+  const type = failure.exceptionType;
+  if (type === null) return false;
   const lastPart = type.slice(type.lastIndexOf('.') + 1);
   return matchesAnyGlob(policy.neverOn, type) || matchesAnyGlob(policy.neverOn, lastPart);
 }
