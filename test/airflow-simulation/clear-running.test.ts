@@ -147,8 +147,54 @@ describe('clearing while a task runs', () => {
     await untilTask('load', 'running');
     await timers.advanceBy(10_000);
     model.clearing.clearRun(run, CLEAR);
-    await untilRun('success');
+    await untilTask('load', 'up_for_retry');
     expect(callbacks).toEqual([]);
+    await untilRun('success');
+  });
+
+  test('a task of Airflow 2 that succeeds before it is killed writes that over the clear', async () => {
+    const tasks = [{ taskId: 'load', script: [succeed(12_000)] as const }];
+    const { model, task, timers, untilTask } = createScenario({ version: '2.11', dags: [{ dagId: 'etl', tasks }] });
+    const run = model.trigger(KEY);
+    await untilTask('load', 'running');
+    await timers.advanceBy(10_000);
+    model.clearing.clearRun(run, CLEAR);
+    await timers.advanceUntilIdle();
+    expect(task('load')).toMatchObject({ state: 'success', tryNumber: 1 });
+    expect(model.stateOf(KEY)).toBe('success');
+  });
+
+  test('after a second clear, the old process of Airflow 2 writes its end into the row of the new try', async () => {
+    const tasks = [{ taskId: 'load', script: [succeed(12_000), succeed(60_000)] as const }];
+    const { model, task, timers, untilTask, untilRun } = createScenario({
+      version: '2.11',
+      dags: [{ dagId: 'etl', tasks }],
+    });
+    const run = model.trigger(KEY);
+    await untilTask('load', 'running');
+    await timers.advanceBy(10_000);
+    model.clearing.clearRun(run, CLEAR);
+    model.clearing.clearRun(run, CLEAR);
+    await untilTask('load', 'running');
+    expect(task('load').tryNumber).toBe(2);
+    await untilRun('success');
+    const endedAtMs = run.endedAtMs ?? 0;
+    // The new try works on, and its end moves that of the run.
+    await timers.advanceUntilIdle();
+    expect(run.endedAtMs).toBeGreaterThan(endedAtMs + 30_000);
+  });
+
+  test('after a second clear, the old process of Airflow 2 calls back under the number of the new try', async () => {
+    const tasks = [{ taskId: 'load', script: [fail({ durationMs: 12_000 }), succeed(60_000)] as const }];
+    const dags = [{ dagId: 'etl', tasks }];
+    const { model, callbacks, timers, untilTask, untilCallback } = createScenario({ version: '2.11', dags });
+    const run = model.trigger(KEY);
+    await untilTask('load', 'running');
+    await timers.advanceBy(10_000);
+    model.clearing.clearRun(run, CLEAR);
+    model.clearing.clearRun(run, CLEAR);
+    await untilCallback('task-failed');
+    expect(callbacks[0]?.body).toMatchObject({ try_number: 2, max_tries: 1 });
   });
 
   test('a queued task is reset without having begun', async () => {

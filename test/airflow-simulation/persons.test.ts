@@ -40,6 +40,22 @@ test('a task that fails after a person has marked its run still calls back in Ai
   expect(model.stateOf(KEY)).toBe('failed');
 });
 
+test('the end of a run of Airflow 2 moves when a process that was left over ends', async () => {
+  for (const [version, moves] of [
+    ['2.11', true],
+    ['3.3', false],
+  ] as const) {
+    const { model, timers, untilTask } = createScenario({ version, dags: LONG });
+    const run = model.trigger(KEY);
+    await untilTask('load', 'running');
+    model.person('alice').markFailed(KEY);
+    const { startedAtMs, endedAtMs } = run;
+    await timers.advanceUntilIdle();
+    expect(run.endedAtMs !== endedAtMs).toBe(moves);
+    expect(run.startedAtMs).toBe(startedAtMs);
+  }
+});
+
 test('a person clears a run, and the log tells who it was', async () => {
   for (const [version, event] of [
     ['3.3', 'clear_dag_run'],

@@ -44,18 +44,21 @@ test('the callback names the try by a UUID in Airflow 3 only', async () => {
     try_number: 1,
     max_tries: 0,
     operator: 'PythonOperator',
-    exception: { type: 'builtins.ValueError', message: 'boom' },
+    exception: { type: 'ValueError', message: 'boom' },
     dag_run: { start_date: '2026-01-01T00:00:01+00:00', clear_number: 0, run_type: 'manual' },
   };
   expect(three.callbacks[0]?.body).toMatchObject({ ...common, task_instance_id: three.task('load').id });
-  expect(two.callbacks[0]?.body).toMatchObject({ ...common, task_instance_id: null });
+  expect(two.callbacks[0]?.body).toMatchObject(common);
+  expect(two.callbacks[0]?.body).not.toHaveProperty('task_instance_id');
 });
 
 test('3.0.2 passes no exception to the task callback and no run to that of the Dag', async () => {
   const { model, callbacks, timers } = createScenario({ version: '3.0' });
   model.trigger(KEY);
   await timers.advanceUntilIdle();
-  expect(callbacks).toMatchObject([{ body: { exception: null } }, { body: { dag_run: null, reason: 'task_failure' } }]);
+  expect(callbacks.map(({ type }) => type)).toEqual(['task-failed', 'run-failed']);
+  expect(callbacks[0]?.body).not.toHaveProperty('exception');
+  expect(callbacks[1]?.body).not.toHaveProperty('dag_run');
 });
 
 test('a task that still has retries calls nothing back before the last one has failed', async () => {
@@ -94,13 +97,29 @@ test('parallel failures each call back, and mapped ones with their index', async
   ]);
 });
 
-test('a task killed outright fails the run without a callback of its own', async () => {
+test('a task killed outright calls nothing back in Airflow 3, where the run still fails within seconds', async () => {
   const tasks = [{ taskId: 'load', script: [killed()] as const }];
   const { model, callbacks, timers } = createScenario({ dags: [{ dagId: 'etl', tasks }] });
   model.trigger(KEY);
-  await timers.advanceUntilIdle();
+  await timers.advanceBy(10_000);
   expect(model.stateOf(KEY)).toBe('failed');
   expect(callbacks.map((callback) => callback.type)).toEqual(['run-failed']);
+});
+
+test('the dag processor of Airflow 2 calls back for a killed task, with a text instead of an exception', async () => {
+  const tasks = [{ taskId: 'load', script: [killed()] as const }];
+  const { model, task, callbacks, untilCallback } = createScenario({
+    version: '2.11',
+    dags: [{ dagId: 'etl', tasks }],
+  });
+  model.trigger(KEY);
+  await untilCallback('task-failed');
+  expect(task('load').state).toBe('running');
+  expect(callbacks[0]?.body).toMatchObject({
+    exception: { message: expect.stringMatching(/^\{'DAG Id': 'etl', 'Task Id': 'load', /) },
+    failure_class: 'infra',
+  });
+  expect(callbacks[0]?.body).not.toHaveProperty('exception.type');
 });
 
 test('a lost worker is noticed minutes later, and its callback comes twice, first while the task is running', async () => {
@@ -114,7 +133,27 @@ test('a lost worker is noticed minutes later, and its callback comes twice, firs
   await timers.advanceUntilIdle();
   const bodies = callbacks.filter(({ type }) => type === 'task-failed').map(({ body }) => body);
   expect(bodies).toEqual([bodies[0], bodies[0]]);
-  expect(bodies[0]).toMatchObject({ exception: null, task_instance_id: task('load').id });
+  expect(bodies[0]).toMatchObject({ failure_class: 'infra', task_instance_id: task('load').id });
+  expect(bodies[0]).not.toHaveProperty('exception');
+});
+
+test('AirflowFailException ends a task whatever retries it has left', async () => {
+  const script = [fail({ type: 'airflow.exceptions.AirflowFailException' })] as const;
+  const dags = [{ dagId: 'etl', tasks: [{ taskId: 'load', retries: 3, script }] }];
+  const { model, task, timers, callbacksOf } = createScenario({ dags });
+  model.trigger(KEY);
+  await timers.advanceUntilIdle();
+  expect(task('load')).toMatchObject({ state: 'failed', tryNumber: 1 });
+  expect(callbacksOf('task-failed')).toHaveLength(1);
+});
+
+test('a time-out is said to be one, and an exception may ask for other terms', async () => {
+  const script = [fail({ type: 'airflow.exceptions.AirflowTaskTimeout', retry: { max_retries: 5 } })] as const;
+  const dags = [{ dagId: 'etl', retry: { max_retries: 1, delay: '5m' }, tasks: [{ taskId: 'load', script }] }];
+  const { model, callbacks, untilCallback } = createScenario({ dags });
+  model.trigger(KEY);
+  await untilCallback('task-failed');
+  expect(callbacks[0]?.body).toMatchObject({ failure_class: 'timeout', retry: { max_retries: 5, delay: '5m' } });
 });
 
 test('a callback can be lost or come twice', async () => {

@@ -3,10 +3,12 @@ import type { Execution, Run, TaskInstance } from './run-state.ts';
 import { isoOffset } from './times.ts';
 import type { VersionTraits } from './versions.ts';
 
+// What is None in Python is left out, as the Python callbacks do.
+
 export interface CallbackRun {
-  readonly start_date: string | null;
-  readonly clear_number: number | null;
-  readonly run_type: string | null;
+  readonly start_date?: string;
+  readonly clear_number: number;
+  readonly run_type: string;
 }
 
 export interface TaskFailedBody {
@@ -16,12 +18,14 @@ export interface TaskFailedBody {
   readonly map_index: number;
   readonly try_number: number;
   readonly max_tries: number;
-  readonly task_instance_id: string | null;
+  readonly task_instance_id?: string;
   readonly operator: string;
-  readonly exception: { readonly type: string; readonly message: string } | null;
+  /** Airflow's own words come without a type. */
+  readonly exception?: { readonly type?: string; readonly message: string };
   readonly failed_at: string;
-  readonly log_url: string | null;
+  readonly log_url: string;
   readonly dag_run: CallbackRun;
+  readonly failure_class?: 'infra' | 'timeout';
   readonly retry?: Readonly<Record<string, unknown>>;
 }
 
@@ -30,14 +34,13 @@ export interface RunFailedBody {
   readonly dag_run_id: string;
   readonly reason: 'task_failure' | 'timed_out';
   readonly failed_at: string;
-  readonly dag_run: CallbackRun | null;
+  readonly dag_run?: CallbackRun;
   readonly retry?: Readonly<Record<string, unknown>>;
 }
 
 export interface RunSucceededBody {
   readonly dag_id: string;
   readonly dag_run_id: string;
-  readonly dag_run: CallbackRun | null;
 }
 
 /** What the Python callbacks send: `body` goes to `POST /v1/callbacks/{type}`. */
@@ -58,6 +61,10 @@ interface Failed {
 
 export function taskFailed(failed: Failed, traits: VersionTraits, nowMs: number): Callback {
   const { run, instance, execution, behaviour } = failed;
+  // Airflow 2's row may belong to another try by now, which is then what the callback names.
+  const { tryNumber, maxTries } = traits.processOwnsRow ? instance : execution;
+  const failureClass = failureClassOf(behaviour);
+  const exception = exceptionOf(failed, traits);
   return {
     type: 'task-failed',
     body: {
@@ -65,26 +72,34 @@ export function taskFailed(failed: Failed, traits: VersionTraits, nowMs: number)
       dag_run_id: run.dagRunId,
       task_id: instance.task.taskId,
       map_index: instance.mapIndex,
-      try_number: execution.tryNumber,
-      max_tries: execution.maxTries,
-      task_instance_id: execution.taskInstanceId,
+      try_number: tryNumber,
+      max_tries: maxTries,
+      ...(execution.taskInstanceId === null ? {} : { task_instance_id: execution.taskInstanceId }),
       operator: instance.task.operator,
-      exception: exceptionOf(behaviour, traits),
+      ...(exception === null ? {} : { exception }),
       failed_at: isoOffset(nowMs),
       log_url: logUrl(failed, traits),
-      dag_run: {
-        start_date: execution.runStartedAtMs === null ? null : isoOffset(execution.runStartedAtMs),
-        clear_number: execution.clearNumber,
-        run_type: run.runType,
-      },
-      ...retryOf(run),
+      dag_run: dagRunOf(execution.runStartedAtMs, execution.clearNumber, run),
+      ...(failureClass === null ? {} : { failure_class: failureClass }),
+      ...retryOf(run, behaviour.outcome === 'fail' ? behaviour.retry : {}),
     },
   };
 }
 
-function exceptionOf(behaviour: Behaviour, traits: VersionTraits): TaskFailedBody['exception'] {
-  if (behaviour.outcome !== 'fail' || !traits.callbackHasException) return null;
-  return { type: behaviour.exceptionType, message: behaviour.message };
+function exceptionOf({ run, instance, behaviour }: Failed, traits: VersionTraits) {
+  if (behaviour.outcome === 'fail' && traits.callbackHasException) {
+    return { type: behaviour.exceptionType, message: behaviour.message };
+  }
+  if (behaviour.outcome === 'fail' || !traits.processOwnsRow) return null;
+  const names = `'DAG Id': '${run.dagId}', 'Task Id': '${instance.task.taskId}', 'Run Id': '${run.dagRunId}'`;
+  return { message: `{${names}, 'Hostname': 'worker'}` };
+}
+
+const TIMEOUTS = new Set(['AirflowTaskTimeout', 'AirflowSensorTimeout', 'TaskDeferralTimeout']);
+
+function failureClassOf(behaviour: Behaviour): 'infra' | 'timeout' | null {
+  if (behaviour.outcome !== 'fail') return 'infra';
+  return TIMEOUTS.has(behaviour.exceptionType.split('.').at(-1) ?? '') ? 'timeout' : null;
 }
 
 function logUrl({ run, instance, execution }: Failed, traits: VersionTraits): string {
@@ -101,28 +116,23 @@ export function runFailed(
   failedAtMs: number,
 ): Callback {
   const names = { dag_id: run.dagId, dag_run_id: run.dagRunId };
+  const dagRun = traits.dagCallbackHasRun ? { dag_run: dagRunOf(run.startedAtMs, run.clearNumber, run) } : {};
   return {
     type: 'run-failed',
-    body: { ...names, reason, failed_at: isoOffset(failedAtMs), dag_run: dagRunOf(run, traits), ...retryOf(run) },
+    body: { ...names, reason, failed_at: isoOffset(failedAtMs), ...dagRun, ...retryOf(run, {}) },
   };
 }
 
-export function runSucceeded(run: Run, traits: VersionTraits): Callback {
-  return {
-    type: 'run-succeeded',
-    body: { dag_id: run.dagId, dag_run_id: run.dagRunId, dag_run: dagRunOf(run, traits) },
-  };
+export function runSucceeded(run: Run): Callback {
+  return { type: 'run-succeeded', body: { dag_id: run.dagId, dag_run_id: run.dagRunId } };
 }
 
-function dagRunOf(run: Run, traits: VersionTraits): CallbackRun | null {
-  if (!traits.dagCallbackHasRun) return null;
-  return {
-    start_date: run.startedAtMs === null ? null : isoOffset(run.startedAtMs),
-    clear_number: run.clearNumber,
-    run_type: run.runType,
-  };
+function dagRunOf(startedAtMs: number | null, clearNumber: number, run: Run): CallbackRun {
+  const start = startedAtMs === null ? {} : { start_date: isoOffset(startedAtMs) };
+  return { ...start, clear_number: clearNumber, run_type: run.runType };
 }
 
-function retryOf(run: Run): { retry?: Readonly<Record<string, unknown>> } {
-  return run.dag.retry === null ? {} : { retry: run.dag.retry };
+function retryOf(run: Run, asked: Readonly<Record<string, unknown>>): { retry?: Readonly<Record<string, unknown>> } {
+  const retry = { ...run.dag.retry, ...asked };
+  return Object.keys(retry).length === 0 ? {} : { retry };
 }

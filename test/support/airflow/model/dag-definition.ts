@@ -8,11 +8,15 @@ export type Behaviour =
       readonly message: string;
       /** How often the failure callback is delivered: 0 is lost, 2 is a duplicate. */
       readonly callbacks: number;
+      /** What the exception asks for (`RetryDagRun`). */
+      readonly retry: Readonly<Record<string, unknown>>;
     }
-  /** The process is killed (SIGKILL, out of memory): no callback. */
-  | { readonly outcome: 'killed'; readonly durationMs: number }
-  /** Its worker is gone, too: noticed much later; the dag processor runs the callback, twice or never, without exception. */
-  | { readonly outcome: 'lost'; readonly durationMs: number; readonly callbacks: number };
+  /** The process is killed (SIGKILL, out of memory). It calls nothing back; in Airflow 2, the dag processor does. */
+  | { readonly outcome: 'killed'; readonly durationMs: number; readonly callbacks: number | null }
+  /** Its worker is gone, too: noticed minutes later, and the dag processor calls back, in Airflow 3 twice. */
+  | { readonly outcome: 'lost'; readonly durationMs: number; readonly callbacks: number | null };
+
+export type Vanishing = Extract<Behaviour, { outcome: 'killed' | 'lost' }>;
 
 export interface TryContext {
   readonly dagId: string;
@@ -80,18 +84,26 @@ export function succeed(durationMs = 1_000): Behaviour {
   return { outcome: 'succeed', durationMs };
 }
 
-export function fail(
-  options: { durationMs?: number; type?: string; message?: string; callbacks?: number } = {},
-): Behaviour {
-  const { durationMs = 1_000, type = 'builtins.ValueError', message = 'boom', callbacks = 1 } = options;
-  return { outcome: 'fail', durationMs, exceptionType: type, message, callbacks };
+interface FailOptions {
+  readonly durationMs?: number;
+  /** Dotted name of the exception's type. */
+  readonly type?: string;
+  readonly message?: string;
+  readonly callbacks?: number;
+  readonly retry?: Readonly<Record<string, unknown>>;
 }
 
-export function killed(durationMs = 1_000): Behaviour {
-  return { outcome: 'killed', durationMs };
+export function fail(options: FailOptions = {}): Behaviour {
+  const { durationMs = 1_000, type = 'ValueError', message = 'boom', callbacks = 1, retry = {} } = options;
+  return { outcome: 'fail', durationMs, exceptionType: type, message, callbacks, retry };
 }
 
-export function lost({ durationMs = 1_000, callbacks = 2 } = {}): Behaviour {
+/** `callbacks` instead of what the version does. */
+export function killed(durationMs = 1_000, callbacks: number | null = null): Behaviour {
+  return { outcome: 'killed', durationMs, callbacks };
+}
+
+export function lost(durationMs = 1_000, callbacks: number | null = null): Behaviour {
   return { outcome: 'lost', durationMs, callbacks };
 }
 

@@ -129,7 +129,7 @@ function finish(context: Context, run: Run): void {
   context.wakeScheduler();
   const { callbacks } = run.dag;
   if (hasFailed && callbacks.runFailed) deliverLater(world, run, runFailed(run, 'task_failure', world.traits, nowMs));
-  if (!hasFailed && callbacks.runSucceeded) deliverLater(world, run, runSucceeded(run, world.traits));
+  if (!hasFailed && callbacks.runSucceeded) deliverLater(world, run, runSucceeded(run));
 }
 
 function hasTimedOut(run: Run, nowMs: number): boolean {

@@ -29,10 +29,16 @@ export interface VersionTraits {
   readonly afterFailure: AfterRestarting;
   /** The process succeeded before it could be killed. */
   readonly afterSuccess: AfterRestarting;
-  /** How long a process that was told to stop goes on: in Airflow 3, SIGTERM does not interrupt Python code. */
+  /** How long a process goes on after its heartbeat was refused: SIGTERM does not interrupt it, or a second one counts. */
   readonly killGraceMs: number;
-  /** Airflow 2 reads the task's state before it decides which callback to run, so a cleared task's failure is a retry. */
-  readonly clearHidesFailureCallback: boolean;
+  /**
+   * Airflow 2: a process that ends goes by the row as it is then, whoever has changed it, and writes its result into it,
+   * even if that is another try's by now; it also moves the end of a run that is over.
+   */
+  readonly processOwnsRow: boolean;
+  /** How often the dag processor calls back for a task whose process was killed, or whose worker was lost. */
+  readonly killedCallbacks: number;
+  readonly lostCallbacks: number;
   /** 3.0.0 to 3.0.2 pass no exception to callbacks. */
   readonly callbackHasException: boolean;
   /** 3.0.0 passes nearly nothing to callbacks of the Dag. */
@@ -48,8 +54,10 @@ const AIRFLOW_2 = {
   afterKill: 'up_for_retry',
   afterFailure: 'failed',
   afterSuccess: 'success',
-  killGraceMs: 0,
-  clearHidesFailureCallback: true,
+  killGraceMs: 5_000,
+  processOwnsRow: true,
+  killedCallbacks: 1,
+  lostCallbacks: 1,
   callbackHasException: true,
   dagCallbackHasRun: true,
   markSuccessRewritesFailed: true,
@@ -63,7 +71,9 @@ const AIRFLOW_3 = {
   afterFailure: 'up_for_retry',
   afterSuccess: 'rescheduled',
   killGraceMs: 5_000,
-  clearHidesFailureCallback: false,
+  processOwnsRow: false,
+  killedCallbacks: 0,
+  lostCallbacks: 2,
   callbackHasException: true,
   dagCallbackHasRun: true,
   markSuccessRewritesFailed: false,
