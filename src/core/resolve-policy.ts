@@ -62,13 +62,20 @@ export function resolvePolicy(
 ): ResolvedPolicy {
   const origins = Object.fromEntries(POLICY_KEYS.map((key) => [key, 'built-in'])) as Record<PolicyKey, string>;
   let policy: RetryPolicy = { ...BUILT_IN_POLICY, alertChannels };
-  for (const { source, layer } of layers) {
+  const writtenBy: Partial<Record<PolicyKey, number>> = {};
+  for (const [index, { source, layer }] of layers.entries()) {
     const expanded = expandShortForm(layer);
     for (const key of POLICY_KEYS) {
       if (expanded[key] === undefined) continue;
       policy = { ...policy, [FIELDS[key]]: expanded[key] };
       origins[key] = source;
+      writtenBy[key] = index;
     }
+  }
+  // Whoever asks for 2 h after somebody below has capped delays at 1 h means 2 h: a run must not come back earlier.
+  if (policy.delayMs > policy.maxDelayMs && (writtenBy.delay ?? -1) > (writtenBy.max_delay ?? -1)) {
+    policy = { ...policy, maxDelayMs: policy.delayMs };
+    origins.max_delay = origins.delay;
   }
   return clamp(policy, origins, limits);
 }
