@@ -67,15 +67,19 @@ describe('Airflow 3', () => {
 });
 
 describe('Airflow 2', () => {
-  test('takes a password in each request', async () => {
-    const { call, runPath, api } = await createFailedRun({ version: '2.11' });
+  test.each([
+    [403, 'Forbidden', undefined],
+    [401, 'Unauthorized', 401],
+  ] as const)('takes a password in each request, and answers %i without', async (status, title, configured) => {
+    const auth = configured === undefined ? {} : { unauthenticatedStatus: configured };
+    const { call, runPath, api } = await createFailedRun({ version: '2.11', auth });
     expect(await call('GET', runPath)).toMatchObject({ status: 200 });
-    api.auth.setPassword('admin', 'changed');
-    expect(await call('GET', runPath)).toMatchObject({
-      status: 401,
-      headers: { 'www-authenticate': 'Basic' },
-      body: { title: 'Unauthorized', status: 401 },
+    expect(await call('GET', runPath, undefined, null)).toMatchObject({
+      status,
+      body: { title, status, detail: null },
     });
+    api.auth.setPassword('admin', 'changed');
+    expect(await call('GET', runPath)).toMatchObject({ status, body: { title } });
   });
 
   test('has no login', async () => {
@@ -103,6 +107,7 @@ test.each(['2.11', '3.3'] as const)('version and health of Airflow %s are there 
     status: 200,
     body: { version: model.traits.release },
   });
+  if (version === '2.11') expect(await call('GET', '/health', undefined, null)).toMatchObject({ status: 200 });
   expect(await call('GET', health, undefined, null)).toMatchObject({
     status: 200,
     body: { metadatabase: { status: 'healthy' }, scheduler: { status: 'healthy' } },

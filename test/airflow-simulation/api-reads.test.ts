@@ -189,7 +189,16 @@ test('Airflow 2 refuses query parameters that it does not know, Airflow 3 ignore
   ] as const) {
     const { call, base } = createApiScenario({ version });
     expect((await call('GET', `${base}/dags/~/dagRuns?run_after_gte=2026-01-01T00:00:00Z`)).status).toBe(status);
+    expect((await call('GET', `${base}/dags?nonsense=1`)).status).toBe(status);
   }
+});
+
+test.each(['2.11', '3.3'] as const)('the Dags of Airflow %s', async (version) => {
+  const { call, base } = createApiScenario({ version });
+  expect(await call('GET', `${base}/dags?limit=1`)).toMatchObject({
+    status: 200,
+    body: { dags: [{ dag_id: 'etl' }], total_entries: 1 },
+  });
 });
 
 test('no list is longer than 100', async () => {
@@ -235,6 +244,14 @@ test('a run is triggered once', async () => {
     });
     expect(await call('POST', `${base}/dags/etl/dagRuns`, body)).toMatchObject({ status: 409 });
   }
+});
+
+test('Airflow 2 takes `..` as an id, and breaks down over a slash', async () => {
+  const { call, base } = createApiScenario({ version: '2.11' });
+  expect(await call('POST', `${base}/dags/etl/dagRuns`, { dag_run_id: '..' })).toMatchObject({ status: 200 });
+  const broken = await call('POST', `${base}/dags/etl/dagRuns`, { dag_run_id: 'a/b' });
+  expect(broken.status).toBe(500);
+  expect(broken.headers['content-type']).toContain('text/html');
 });
 
 test('Airflow 3 needs a logical date to trigger a run, and refuses ids that would change a path', async () => {

@@ -10,6 +10,8 @@ export interface AuthOptions {
   readonly tokenLifetimeMs?: number;
   /** Takes every request, as `anonymous`. */
   readonly anonymous?: boolean;
+  /** What Airflow 2 answers to missing or wrong credentials: a real 2.11.2 says 403, its specification 401. */
+  readonly unauthenticatedStatus?: 401 | 403;
 }
 
 export type Verdict =

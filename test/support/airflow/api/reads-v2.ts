@@ -27,6 +27,12 @@ export function readDag(call: Call): AirflowResponse {
   return json(200, dagV2(requireDag(call)));
 }
 
+export function listDags({ model, query }: Call): AirflowResponse {
+  const { limit, offset } = pageOf(query);
+  const dags = model.dags();
+  return json(200, { dags: dags.slice(offset, offset + limit).map(dagV2), total_entries: dags.length });
+}
+
 export function readRun(call: Call): AirflowResponse {
   return json(200, runV2(requireRun(call), call.model.version));
 }

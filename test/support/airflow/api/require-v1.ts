@@ -48,6 +48,7 @@ export function readTime(call: Call, text: string): number {
   return problem(release, { status: 400, title: 'Incorrect datetime argument', detail: `Invalid date: ${text}` });
 }
 
+/** Any parameter that the specification does not name is a 400. */
 export function refuseUnknownQuery(call: Call, known: readonly string[]): void {
   const extra = [...new Set(call.query.keys())].filter((name) => !known.includes(name));
   if (extra.length > 0) badRequest(call, `Extra query parameter(s) ${extra.join(', ')} not in spec`);

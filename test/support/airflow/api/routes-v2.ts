@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import type { AirflowResponse } from './messages.ts';
-import { health, listAudit, listRuns, listRunsByBody, listTasks, readDag, readRun, version } from './reads-v2.ts';
+import {
+  health,
+  listAudit,
+  listDags,
+  listRuns,
+  listRunsByBody,
+  listTasks,
+  readDag,
+  readRun,
+  version,
+} from './reads-v2.ts';
 import { type Call, param, type Route } from './routing.ts';
 import { clear, clearTasks, login, patch, trigger } from './writes-v2.ts';
 
@@ -9,6 +19,7 @@ export const ROUTES_V2: readonly Route[] = [
   { name: 'version', method: 'GET', path: '/api/v2/version', isPublic: true, handle: version },
   { name: 'health', method: 'GET', path: '/api/v2/monitor/health', isPublic: true, handle: health },
   { name: 'token', method: 'POST', path: '/auth/token', isPublic: true, handle: login },
+  { name: 'dags', method: 'GET', path: '/api/v2/dags', handle: listDags },
   { name: 'dag', method: 'GET', path: '/api/v2/dags/{dag_id}', handle: readDag },
   { name: 'runs', method: 'GET', path: '/api/v2/dags/{dag_id}/dagRuns', handle: listRuns },
   {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { problem } from './errors.ts';
-import { type AirflowResponse, json } from './messages.ts';
+import { type AirflowResponse, html, json } from './messages.ts';
 import { checkTypes, readTime, refuseUnknown, requireObject, requireRun } from './require-v1.ts';
 import { type Call, param, runsOf } from './routing.ts';
 import { referenceV1, runV1 } from './serialize-v1.ts';
@@ -113,6 +113,8 @@ export function trigger(call: Call): AirflowResponse {
   const date = body.logical_date ?? body.execution_date ?? null;
   const logicalDateMs = date === null ? model.timers.nowMs() : readTime(call, date);
   const dagRunId = body.dag_run_id ?? `manual__${new Date(logicalDateMs).toISOString().replace('Z', '+00:00')}`;
+  // Unlike Airflow 3, it takes `..`, and breaks down over what it cannot put into a path.
+  if (!/^[A-Za-z0-9_.~:+-]+$/.test(dagRunId)) return html(500, '<!doctype html><html><body>Ooops!</body></html>');
   if (model.run({ dagId, dagRunId }) !== undefined) {
     const detail = `DAGRun with DAG ID: '${dagId}' and DAGRun ID: '${dagRunId}' already exists`;
     problem(release, { status: 409, title: 'Conflict', detail });

@@ -33,6 +33,7 @@ export interface AirflowModel {
   readonly clearing: Clearing;
   addDag(definition: DagDefinition): void;
   dag(dagId: string): Dag | undefined;
+  dags(): Dag[];
   /** @throws Error when there is no such Dag, or already such a run. */
   trigger(key: RunKey, options?: TriggerOptions): Run;
   run(key: RunKey): Run | undefined;
@@ -70,6 +71,7 @@ export function createAirflowModel(options: AirflowModelOptions): AirflowModel {
       world.dags.set(definition.dagId, buildDag(definition));
     },
     dag: (dagId) => world.dags.get(dagId),
+    dags: () => [...world.dags.values()],
     trigger(key, triggerOptions = {}) {
       const run = createRun(world, key, triggerOptions, everyRun.size + 1);
       everyRun.set(`${key.dagId}/${key.dagRunId}`, run);
