@@ -53,7 +53,7 @@ export function createClearing({ world, executions, wakeScheduler }: Dependencie
   const reset = (run: Run, instances: readonly TaskInstance[], clear: ClearNote, resetRun: boolean) => {
     const nowMs = world.timers.nowMs();
     const stateBefore = run.state;
-    const restartedRunning = instances.some(isAlive) || (run.state === 'queued' && run.clears.length > 0);
+    const restartedRunning = instances.some(isAlive) || (run.state === 'queued' && run.attempts.length > 1);
     for (const instance of instances) resetInstance(world, executions, run, instance);
     if (resetRun && instances.length > 0) resetRunState(world, run, clear.owner);
     run.clears.push({ ...clear, atMs: nowMs, stateBefore, matched: instances.length, restartedRunning });
