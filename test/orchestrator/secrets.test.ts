@@ -14,7 +14,7 @@ const TOKEN = jwt({ iat: 1_795_000_000, exp: 1_795_086_400, jti: 'hunter2' });
 const PAIR = Buffer.from(`dagain:${SECRET}`, 'utf8').toString('base64');
 const FORBIDDEN = [SECRET, JSON.stringify(SECRET).slice(1, -1), encodeURIComponent(SECRET), TOKEN, PAIR, 'hunter2'];
 
-const STATUSES = [200, 201, 204, 302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 502, 503];
+const STATUSES = [200, 204, 302, 401, 403, 404, 422, 500];
 
 const password: Credentials = { type: 'password', username: 'dagain', password: SECRET };
 const token: Credentials = { type: 'token', read: async () => TOKEN };
@@ -67,11 +67,14 @@ describe.each(Object.keys(SHAPES))('no secret is told when answers echo it as %s
     const echoes = http.all(`${BASE}/*`, async ({ request }) => answer(shape, await echo(request), status));
     const logIn = http.post(`${BASE}/auth/token`, () => HttpResponse.json({ access_token: TOKEN }, { status: 201 }));
     for (const version of ['2.11.2', '3.3.2']) {
-      network.use(echoes, ...versionHandlers(version), logIn);
-      expectNoSecret(await sweep(password));
-      expectNoSecret(await sweep(token));
+      network.use(...versionHandlers(version), logIn, echoes);
+      for (const said of [await sweep(password), await sweep(token)]) {
+        expectNoSecret(said);
+        // Else the sweep would hold whatever the adapter did; a run is too long for its end to be quoted.
+        if (status >= 400 && shape !== 'run') expect(said).toContain('[redacted]');
+      }
     }
-    network.use(echoes, ...versionHandlers('3.3.2'));
+    network.use(...versionHandlers('3.3.2'), echoes);
     expectNoSecret(await sweep(password));
     network.use(echoes);
     expectNoSecret(await sweep(token));

@@ -106,8 +106,11 @@ describe('the version', () => {
     ['a redirect to a login', () => HttpResponse.redirect(`${BASE}/login`, 302)],
     ['a refusal', () => HttpResponse.json({}, { status: 403 })],
   ])('is Airflow 2, whatever v2 answers: %s', async (_name, answer) => {
-    network.use(...versionHandlers('2.11.2'), on('GET', '/api/v2/version', [], answer));
-    network.use(on('GET', `/api/v1${READ}`, [], () => HttpResponse.json(olderRunJson())));
+    network.use(...versionHandlers('2.11.2'));
+    network.use(
+      on('GET', '/api/v2/version', [], answer),
+      on('GET', `/api/v1${READ}`, [], () => HttpResponse.json(olderRunJson())),
+    );
     expect(await open().observe(KEY)).toMatchObject({ type: 'found' });
   });
 

@@ -4,7 +4,7 @@ import { defineNetwork, HttpNetworkFrame, InterceptorSource } from 'msw/experime
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 
 export interface TestNetwork {
-  /** Adds handlers until the end of the running test; later ones come first. */
+  /** Adds handlers until the end of the running test: before those of earlier calls, in the order given. */
   use(...handlers: RequestHandler[]): void;
 }
 
