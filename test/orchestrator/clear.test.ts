@@ -81,15 +81,7 @@ describe('what is sent', () => {
 
   test.each([FAILED, FAILED_LATEST])('to Airflow 2 for failed tasks only', async (request) => {
     const { sent, outcome } = await clear({ version: '2.11.2', request, answer: tasks(2) });
-    const body = {
-      dry_run: false,
-      dag_run_id: KEY.dagRunId,
-      only_failed: true,
-      only_running: false,
-      reset_dag_runs: true,
-      include_subdags: true,
-      include_parentdag: true,
-    };
+    const body = { dry_run: false, dag_run_id: KEY.dagRunId, only_failed: true, reset_dag_runs: true };
     const path = '/api/v1/dags/etl/clearTaskInstances';
     expect(sent).toEqual([{ method: 'POST', path, authorization: null, body }]);
     expect(outcome).toEqual({ type: 'accepted', run: null });

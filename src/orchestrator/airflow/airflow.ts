@@ -5,10 +5,10 @@ import type { Orchestrator, OrchestratorHealth } from '../port.ts';
 import { toUnavailable, type Unavailable } from './answers.ts';
 import { type Credentials, createAuthenticator } from './auth.ts';
 import { clearRun } from './clear.ts';
-import { type Client, createClient } from './client.ts';
+import { type ApiResult, type Client, createClient } from './client.ts';
 import { createConnections } from './connections.ts';
 import { describeDag, readFailedTasks } from './dags.ts';
-import { createHttp, type HttpResult } from './http.ts';
+import { createHttp } from './http.ts';
 import { type AdapterLog, silentLog } from './log.ts';
 import { observeRun } from './observe.ts';
 import { parseRoot, urlOf } from './paths.ts';
@@ -63,9 +63,8 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
 }
 
 /** Both versions tell theirs to anybody, and how to log in depends on it; a given token goes along all the same. */
-async function askVersion(client: Client, api: ApiVersion, limit: TimeLimit): Promise<HttpResult> {
-  const call = { api, method: 'GET', segments: ['version'], withoutLogin: true } as const;
-  return (await client.call(call, limit)).result;
+function askVersion(client: Client, api: ApiVersion, limit: TimeLimit): Promise<ApiResult> {
+  return client.call({ api, method: 'GET', segments: ['version'], withoutLogin: true }, limit);
 }
 
 /** Reads one Dag, because a version says nothing about our credentials. */

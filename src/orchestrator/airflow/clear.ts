@@ -48,19 +48,12 @@ export function callFor({ api, clearTakes }: AirflowVersion, key: RunKey, reques
 }
 
 /**
- * Airflow 2 clears only whole runs by run; failed tasks go through their own endpoint, which is told to set the run going
- * again, and to reach the same subdags as the clear of a whole run does. `only_failed` takes upstream_failed in too.
+ * Airflow 2 clears only whole runs by run; failed tasks (upstream_failed ones too) go through their own endpoint, which
+ * has to be told to set the run going again. Its `include_subdags` stays off: it would also reach into other Dags, through
+ * ExternalTaskMarker, and a SubDagOperator that runs again resets its failed tasks by itself.
  */
 function clearFailedTasks(api: AirflowVersion['api'], key: RunKey): ApiCall {
-  const body = {
-    dry_run: false,
-    dag_run_id: key.dagRunId,
-    only_failed: true,
-    only_running: false,
-    reset_dag_runs: true,
-    include_subdags: true,
-    include_parentdag: true,
-  };
+  const body = { dry_run: false, dag_run_id: key.dagRunId, only_failed: true, reset_dag_runs: true };
   return { api, method: 'POST', segments: ['dags', key.dagId, 'clearTaskInstances'], body };
 }
 

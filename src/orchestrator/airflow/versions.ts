@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { toUnavailable, type Unavailable, unavailable } from './answers.ts';
+import type { ApiResult } from './client.ts';
 import type { HttpResult } from './http.ts';
 import type { AdapterLog } from './log.ts';
 
@@ -26,7 +27,7 @@ export interface Versions {
 
 export interface VersionsDeps {
   /** Reads `/api/{api}/version`. */
-  readonly ask: (api: ApiVersion) => Promise<HttpResult>;
+  readonly ask: (api: ApiVersion) => Promise<ApiResult>;
   readonly clock: { nowMs(): number };
   readonly log: AdapterLog;
 }
@@ -72,25 +73,18 @@ export function createVersions({ ask, clock, log }: VersionsDeps): Versions {
 
 async function detect(ask: VersionsDeps['ask']): Promise<AirflowVersion | Unavailable> {
   const newer = await ask('v2');
-  const three = readVersion('v2', newer);
+  const three = readVersion('v2', newer.result);
   if (three !== null) return three;
+  const outage = toUnavailable(newer.name, newer.result);
   // Only an answer can mean "this is Airflow 2": a 404, or whatever a proxy says to paths that it does not know.
-  if (newer.type === 'failure' || newer.status === 429 || newer.status >= 500)
-    return toUnavailable(nameOf('v2'), newer);
+  if (newer.result.type === 'failure' || ['rate_limited', 'server_error'].includes(outage.reason)) return outage;
   const older = await ask('v1');
-  const two = readVersion('v1', older);
+  const two = readVersion('v1', older.result);
   if (two !== null) return two;
-  if (newer.status === 401 || newer.status === 403) return toUnavailable(nameOf('v2'), newer);
-  const outage = toUnavailable(nameOf('v1'), older);
   if (outage.reason !== 'unexpected_answer') return outage;
-  return unavailable(
-    'unexpected_answer',
-    `no Airflow at this address: ${outage.detail}; ${toUnavailable(nameOf('v2'), newer).detail}`,
-  );
-}
-
-function nameOf(api: ApiVersion): string {
-  return `GET /api/${api}/version`;
+  const olderOutage = toUnavailable(older.name, older.result);
+  if (olderOutage.reason !== 'unexpected_answer') return olderOutage;
+  return unavailable('unexpected_answer', `no Airflow at this address: ${outage.detail}; ${olderOutage.detail}`);
 }
 
 const VersionAnswer = z.object({ version: z.string().max(100) });
