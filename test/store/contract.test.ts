@@ -259,9 +259,9 @@ describe.each(storeHarnesses)('RunStore contract: $name', ({ create }) => {
     });
 
     test.each([0, -1])('a limit of %i takes nothing', async (limit) => {
-      await put(recordDueAt(RUN, NOW_MS));
+      for (const number of [1, 2, 3]) await put(recordDueAt(run(number), NOW_MS));
       expect(await store.takeDue(NOW_MS, limit, LEASE_MS)).toEqual([]);
-      expect(await store.count(NOW_MS)).toEqual({ records: 1, due: 1 });
+      expect(await store.count(NOW_MS)).toEqual({ records: 3, due: 3 });
     });
 
     test('of many takers no two get the same run, none gets more than its limit, and all runs are taken', async () => {

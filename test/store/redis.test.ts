@@ -100,6 +100,12 @@ describe('an outage is an error, never "no record"', () => {
     const version = await store.compareAndSwap(RUN, 0, recordDueAt(RUN, NOW_MS));
     await server.kill();
     for (const [, call] of callsOf(store)) await expect(call()).rejects.toMatchObject(unavailable);
+    await until(() =>
+      store.ping().then(
+        () => false,
+        (error: unknown) => /ECONNREFUSED/.test(String(error)),
+      ),
+    );
     await server.restart();
     expect(await untilServed(() => store.load(RUN))).toEqual({ version, value: recordDueAt(RUN, NOW_MS) });
     expect(await store.takeDue(NOW_MS, 5, 1_000)).toHaveLength(1);
@@ -253,8 +259,9 @@ async function portOf(server: Server): Promise<number> {
   return address.port;
 }
 
-/** Passes bytes to and from the Redis at `port`; can swallow the answers to the next request and break off. */
-async function losingProxy(target: number) {
+/** Passes bytes to and from the Redis at `target`; can break off when an answer comes, or lead elsewhere from now on. */
+async function losingProxy(firstTarget: number) {
+  let target = firstTarget;
   let isLosing = false;
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
@@ -275,6 +282,9 @@ async function losingProxy(target: number) {
   });
   return {
     port: await portOf(server),
+    leadTo: (port: number) => {
+      target = port;
+    },
     loseAnswers: () => {
       isLosing = true;
     },
@@ -324,7 +334,36 @@ describe('Redis refuses', () => {
     const advice = { ...unavailable, message: expect.stringContaining('primary') };
     await expect(store.compareAndSwap(RUN, 0, confirmingRecord())).rejects.toMatchObject(advice);
     await expect(store.ping()).rejects.toMatchObject(advice);
-    expect(await store.warnings()).toContainEqual(expect.stringContaining('replica'));
+    expect(await untilServed(() => store.warnings())).toContainEqual(expect.stringContaining('replica'));
+  });
+
+  test('a replica that stays one is not stormed with new connections', async () => {
+    const server = await ownServer({ args: ['--replicaof', '127.0.0.1', String(await freePort())] });
+    const store = await openStore(server.url);
+    const client = await rawClient(server.url);
+    const connections = async () => Number(/total_connections_received:(\d+)/.exec(await client.info('stats'))?.[1]);
+    const before = await connections();
+    const tookMs = await elapsedMs(async () => {
+      for (let round = 0; round < 50; round += 1) {
+        await expect(store.ping()).rejects.toMatchObject(unavailable);
+        await untilServed(() => store.load(RUN));
+      }
+    });
+    // At most one a second.
+    expect((await connections()) - before).toBeLessThanOrEqual(1 + Math.ceil(tookMs / 1_000));
+  });
+
+  test('after a failover it finds the new primary, though the old connection lives', async () => {
+    const old = await ownServer();
+    const next = await ownServer();
+    const proxy = await losingProxy(old.port);
+    const store = await openStore(`redis://127.0.0.1:${proxy.port}`);
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    await (await rawClient(old.url)).sendCommand(['REPLICAOF', '127.0.0.1', String(next.port)]);
+    proxy.leadTo(next.port);
+    await expect(store.ping()).rejects.toMatchObject(unavailable);
+    await untilServed(() => store.ping());
+    expect(await store.load(RUN)).toBeNull();
   });
 
   test('it cannot save to disk: writing rejects and says so', async () => {
@@ -414,6 +453,18 @@ describe('what Redis holds', () => {
     },
   );
 
+  test('keys and members are where earlier releases put them', async () => {
+    const { data, store } = await sharedData();
+    const client = await rawClient(inject('redisUrl'));
+    const version = await store.compareAndSwap(RUN, 0, recordDueAt(RUN, NOW_MS));
+    const member = 'daily_sales\u001fscheduled__2026-01-01T00:00:00+00:00';
+    const key = (name: string) => `{${data.namespace}:0}:${name}`;
+    expect(await client.hGet(key('records'), member)).toBe(`${version} ${JSON.stringify(recordDueAt(RUN, NOW_MS))}`);
+    expect(await client.zScore(key('due'), member)).toBe(NOW_MS);
+    expect(await client.zScore(key('members'), member)).toBe(0);
+    expect(await client.get(key('sequence'))).toBe(String(version));
+  });
+
   test('versions do not come again when Redis has lost everything', async () => {
     const server = await ownServer();
     const store = await openStore(server.url);
@@ -457,6 +508,8 @@ describe('what Redis holds', () => {
   test.each(['', 'a b', '{a}', 'a}', 'x'.repeat(101)])('the namespace %j is refused', async (namespace) => {
     const opening = createRedisStore({ url: inject('redisUrl'), namespace });
     await expect(opening).rejects.toMatchObject({ code: 'configuration_invalid' });
+    const connection = await openConnection(inject('redisUrl'));
+    await expect(createRedisStore({ connection, namespace })).rejects.toMatchObject({ code: 'configuration_invalid' });
   });
 
   test.each(['', 'localhost', 'http://host', 'redis://user:secret@host/name', 'redis://:%zz@host'])(

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunStore } from '../../src/store/port.ts';
+import { openDatabase } from '../../src/store/sqlite/database.ts';
 import { fileSystemWarnings } from '../../src/store/sqlite/setup-warnings.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
@@ -214,12 +215,19 @@ describe('group commit', () => {
 });
 
 describe('the file', () => {
-  test('a new directory and file are for their owner only, and writes wait for the disk', async () => {
+  test('a new directory and file are for their owner only', async () => {
     const where = join(directory, 'new', 'data');
     await open(where);
     expect(statSync(where).mode & 0o777).toBe(0o700);
     expect(statSync(join(where, 'dagain.db')).mode & 0o077).toBe(0);
     expect(statSync(join(where, 'dagain.db-wal')).mode & 0o077).toBe(0);
+  });
+
+  test('every commit waits for the disk', () => {
+    const database = openDatabase(directory);
+    expect(database.prepare('PRAGMA journal_mode').get()).toEqual({ journal_mode: 'wal' });
+    expect(database.prepare('PRAGMA synchronous').get()).toEqual({ synchronous: 2 });
+    database.close();
   });
 
   test('closing moves the log into the file', async () => {

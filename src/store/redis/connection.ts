@@ -1,5 +1,5 @@
 import { createKeyv, type Keyv, type RedisClientType } from '@keyv/redis';
-import { DagainError } from '../../core/errors.ts';
+import { checkedNamespace } from './layout.ts';
 import { Link, type RedisLog, START_TIMEOUT_MS } from './link.ts';
 
 export type { RedisLog } from './link.ts';
@@ -34,13 +34,7 @@ export interface RedisConnection {
  * @throws `configuration_invalid`, `store_unavailable` (no connection after 3 s), `store_unsupported` (a cluster)
  */
 export async function createRedisConnection(options: RedisConnectionOptions): Promise<RedisConnection> {
-  const { namespace } = options;
-  if (!/^[\w.:-]{1,100}$/.test(namespace)) {
-    throw new DagainError(
-      'configuration_invalid',
-      `The namespace must be 1 to 100 letters, digits, ".", "_", "-" or ":", is ${JSON.stringify(namespace)}`,
-    );
-  }
+  const namespace = checkedNamespace(options.namespace);
   const link = new Link(options.url, options.log ?? { info: () => undefined, warn: () => undefined });
   await link.open();
   const caches = new Map<string, Keyv>();

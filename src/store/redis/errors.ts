@@ -42,6 +42,11 @@ export function isRefusal(error: unknown): boolean {
   return error instanceof DagainError && /^(NOPERM|ERR)\b/.test(textOf(error.cause));
 }
 
+/** Whether a replica has answered where the primary should. */
+export function isFromReplica(error: unknown): boolean {
+  return /\b(READONLY|MASTERDOWN)\b/.test(textOf(error));
+}
+
 /** A connection attempt over several addresses fails with an empty message and the reasons inside. */
 function textOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.errors.length > 0) return cause.errors.map(textOf).join('; ');

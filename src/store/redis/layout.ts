@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { DagainError } from '../../core/errors.ts';
 import type { RunKey } from '../../core/run-key.ts';
 
 /** One hexadecimal digit of the member's hash. Changing it would lose all stored runs. */
@@ -19,7 +20,17 @@ export interface ShardKeys {
   readonly sequence: string;
 }
 
+/** A brace in the namespace would change the hash tag. */
+export function checkedNamespace(namespace: string): string {
+  if (/^[\w.:-]{1,100}$/.test(namespace)) return namespace;
+  throw new DagainError(
+    'configuration_invalid',
+    `The namespace must be 1 to 100 letters, digits, ".", "_", "-" or ":", is ${JSON.stringify(namespace)}`,
+  );
+}
+
 export function shardKeys(namespace: string): readonly ShardKeys[] {
+  checkedNamespace(namespace);
   return Array.from({ length: SHARD_COUNT }, (_, shard) => {
     const tag = `{${namespace}:${shard}}`;
     return { records: `${tag}:records`, due: `${tag}:due`, members: `${tag}:members`, sequence: `${tag}:sequence` };

@@ -1,7 +1,7 @@
 import { createClient, type RedisClientType } from '@keyv/redis';
 import { DagainError } from '../../core/errors.ts';
 import { withDeadline } from './deadline.ts';
-import { clusterError, isRefusal, redisError } from './errors.ts';
+import { clusterError, isFromReplica, isRefusal, redisError } from './errors.ts';
 
 /** How long the first connection may take, retries included. */
 export const START_TIMEOUT_MS = 3_000;
@@ -11,6 +11,8 @@ const COMMAND_TIMEOUT_MS = 2_500;
 /** With pings every second, a connection without any traffic for this long is dead. */
 const SILENCE_TIMEOUT_MS = 5_000;
 const PING_INTERVAL_MS = 1_000;
+/** A connection that still answers wrongly is replaced at most this often. */
+const REPLACE_INTERVAL_MS = 1_000;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
 /** Commands that may wait at once; beyond that they are refused, since Redis does not keep up. */
@@ -30,6 +32,7 @@ export class Link {
   readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
   #lost = false;
+  #replacedAtMs = Number.NEGATIVE_INFINITY;
   #lastError: unknown = new Error('no answer');
 
   constructor(url: string, log: RedisLog) {
@@ -66,15 +69,20 @@ export class Link {
 
   async send(args: readonly string[]): Promise<unknown> {
     if (this.#closed) throw new DagainError('store_unavailable', 'The connection to Redis is closed');
+    // Says why there is no connection, where the client would only say that there is none.
+    if (!this.client.isReady) throw redisError(this.address, this.#lastError);
     const epoch = this.client.socketEpoch;
     const answer = withDeadline(this.client.sendCommand([...args]), COMMAND_TIMEOUT_MS, () => {
-      this.#replace(epoch);
-      return new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`);
+      const error = new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`);
+      this.#replace(epoch, error);
+      return error;
     });
     this.#underWay.add(answer);
     try {
       return await answer;
     } catch (error) {
+      // After a failover the name leads to the new primary, but this connection to the old one lives on.
+      if (isFromReplica(error)) this.#replace(epoch, error);
       throw redisError(this.address, error);
     } finally {
       this.#underWay.delete(answer);
@@ -93,9 +101,12 @@ export class Link {
    * Writing keeps the client's own time-out from firing, so that under load a frozen server would hold every command
    * for as long as commands are sent.
    */
-  #replace(epoch: number): void {
+  #replace(epoch: number, why: unknown): void {
+    // While the client connects it must not be destroyed: see `close`.
     if (this.#closed || !this.client.isReady || this.client.socketEpoch !== epoch) return;
-    this.#onError(new Error(`no answer within ${COMMAND_TIMEOUT_MS} ms`));
+    if (performance.now() - this.#replacedAtMs < REPLACE_INTERVAL_MS) return;
+    this.#replacedAtMs = performance.now();
+    this.#onError(why);
     this.client.destroy();
     this.client.connect().catch(() => undefined);
   }
