@@ -1,0 +1,537 @@
+"""Reports failures and successes of Dag runs to a dagain sidecar, which then retries whole runs.
+
+One file, standard library only, for Airflow 2.10 to 3.3: put it in the dags or the plugins folder.
+
+    from dagain_airflow import on_failure, on_success
+
+    with DAG(
+        "etl",
+        default_args={"on_failure_callback": on_failure},  # each task: reported as soon as it fails
+        on_failure_callback=on_failure,  # the run: also when a task died without a word
+        on_success_callback=on_success,  # the run: the sidecar forgets it
+    ): ...
+
+The environment of the workers and of the Dag processor says where the sidecar is:
+
+    DAGAIN_URL             http://127.0.0.1:8484
+    DAGAIN_CALLBACK_TOKEN  bearer token, unless the sidecar takes anonymous callbacks (or DAGAIN_CALLBACK_TOKEN_FILE)
+    DAGAIN_WEBHOOK_SECRET  signs every callback as https://www.standardwebhooks.com says (or DAGAIN_WEBHOOK_SECRET_FILE)
+    DAGAIN_TIMEOUT         3s, for everything together: Airflow gives callbacks about 20 s to live
+
+A callback never raises and never takes longer than that. When the sidecar is out of reach, the failure is not lost: its
+sweep finds failed runs whose callback never came.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import logging
+import math
+import os
+import re
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any, Callable, NamedTuple, Union
+from urllib.parse import SplitResult, urlsplit
+
+__all__ = ["DagainCallback", "DoNotRetryDagRun", "RetryDagRun", "dagain_callback", "on_failure", "on_success"]
+__version__ = "0.1.0"
+
+log = logging.getLogger("dagain_airflow")
+
+DEFAULT_URL = "http://127.0.0.1:8484"
+DEFAULT_TIMEOUT_S = 3.0
+MAX_TIMEOUT_S = 15.0  # Airflow ends a callback after about 20 s.
+MAX_TRIES = 2
+PAUSE_S = 0.2
+MAX_MESSAGE = 2_000
+MAX_ANSWER_BYTES = 64 * 1024
+
+# Seconds, a timedelta, or text such as "90s", "5m", "2h".
+Delay = Union[int, float, str, timedelta]
+ExceptionClass = type[BaseException]
+When = Union[Callable[[Mapping[str, Any], Any], Any], ExceptionClass, tuple[ExceptionClass, ...]]
+
+
+class RetryDagRun(Exception):
+    """Raised by a task to have its whole Dag run retried on these terms; what is left out stays as configured.
+
+    It fails the task like any other exception: the task's own retries, if it has any, come first.
+    """
+
+    def __init__(self, message: str = "", *, max_retries: int | None = None, delay: Delay | None = None) -> None:
+        super().__init__(message)
+        self.max_retries = max_retries
+        self.delay = delay
+
+
+class DoNotRetryDagRun(Exception):
+    """Raised by a task when another attempt of its Dag run would be pointless or harmful.
+
+    It says nothing about the task's own retries: give that task `retries=0`, or they come first.
+    """
+
+
+class DagainCallback:
+    """A failure callback with options, for tasks and Dags; made by `dagain_callback`."""
+
+    def __init__(self, *, retry: Mapping[str, Any] | None = None, when: When | None = None) -> None:
+        if when is not None and not callable(when) and not _exception_classes(when):
+            raise TypeError(f"when must be a predicate, an exception class or a tuple of them, is {when!r}")
+        self.retry = _plain_policy(retry or {})
+        self.when = when
+        self.__name__ = "dagain_callback"
+
+    def __call__(self, context: Mapping[str, Any]) -> None:
+        _never_raise(_report_failure, context, self.retry, self.when)
+
+
+def dagain_callback(*, retry: Mapping[str, Any] | None = None, when: When | None = None) -> DagainCallback:
+    """Makes an `on_failure_callback` with its own terms.
+
+    `retry` is a layer of the sidecar's policy for runs that fail here: `{"max_retries": 5, "delay": "5m"}`.
+
+    `when` says which failures of tasks are worth another attempt: exception classes, or a predicate of
+    `(context, exception)`. Where Airflow knows no exception (killed workers), a predicate gets None and a class does
+    not match. A predicate that raises counts as yes. The Dag level knows no exception, so `when` is not asked there.
+    """
+    return DagainCallback(retry=retry, when=when)
+
+
+def on_failure(context: Mapping[str, Any]) -> None:
+    """The `on_failure_callback` of tasks and of Dags."""
+    _never_raise(_report_failure, context, {}, None)
+
+
+def on_success(context: Mapping[str, Any]) -> None:
+    """The `on_success_callback` of Dags. On a task it does nothing: one task's success is not the run's."""
+    _never_raise(_report_success, context)
+
+
+def _never_raise(report: Callable[..., None], *args: Any) -> None:
+    try:
+        report(*args)
+    except Exception:
+        log.exception("dagain: nothing was reported, because of a mistake in the callback itself")
+
+
+# What is reported
+
+
+def _report_failure(context: Mapping[str, Any], retry: Mapping[str, Any], when: When | None) -> None:
+    if _is_dag_level(context):
+        path, body = "run-failed", _run_failed(context, retry)
+    else:
+        path, body = "task-failed", _task_failed(context, retry, when)
+    _deliver(path, body)
+
+
+def _report_success(context: Mapping[str, Any]) -> None:
+    if _is_dag_level(context):
+        _deliver("run-succeeded", _run_ids(context))
+
+
+def _is_dag_level(context: Mapping[str, Any]) -> bool:
+    """Only a Dag's callback is given a reason; a task instance is in most contexts of both levels."""
+    return "reason" in context or _task_instance(context) is None
+
+
+def _task_failed(context: Mapping[str, Any], retry: Mapping[str, Any], when: When | None) -> dict[str, Any]:
+    ti, task = _task_instance(context), _get(context, "task")
+    exception = _get(context, "exception")
+    terms, cause = _terms(context, exception, retry, when)
+    return _without_none(
+        {
+            **_run_ids(context),
+            "task_id": _text(_first(_get(ti, "task_id"), _get(task, "task_id"))),
+            "map_index": _int(_get(ti, "map_index")),
+            "try_number": _int(_get(ti, "try_number")),
+            "max_tries": _int(_get(ti, "max_tries")),
+            "task_instance_id": _text(_get(ti, "id")),
+            "operator": _text(_first(_get(task, "task_type"), _get(ti, "operator"))),
+            "exception": _describe(cause),
+            "failed_at": _time(_get(ti, "end_date")) or _now(),
+            "log_url": _text(_get(ti, "log_url")),
+            "dag_run": _dag_run(context),
+            "failure_class": _failure_class(context, exception),
+            "retry": terms or None,
+        }
+    )
+
+
+def _run_failed(context: Mapping[str, Any], retry: Mapping[str, Any]) -> dict[str, Any]:
+    # The task instance in this context is whichever ended last: it says nothing about the failure.
+    reason = _text(_get(context, "reason"))
+    return _without_none(
+        {
+            **_run_ids(context),
+            "reason": reason if reason in ("task_failure", "timed_out", "all_tasks_deadlocked") else None,
+            "failed_at": _time(_get(_get(context, "dag_run"), "end_date")) or _now(),
+            "dag_run": _dag_run(context),
+            "retry": dict(retry) or None,
+        }
+    )
+
+
+def _run_ids(context: Mapping[str, Any]) -> dict[str, Any]:
+    run, ti = _get(context, "dag_run"), _task_instance(context)
+    dag, task = _get(context, "dag"), _get(context, "task")
+    dag_ids = [_get(each, "dag_id") for each in (run, ti, dag, task, context)]
+    run_ids = [_get(each, "run_id") for each in (run, ti, context)]
+    return {"dag_id": _text(_first(*dag_ids)), "dag_run_id": _text(_first(*run_ids, _get(run, "dag_run_id")))}
+
+
+def _dag_run(context: Mapping[str, Any]) -> dict[str, Any] | None:
+    run = _get(context, "dag_run")
+    known = {
+        "start_date": _time(_get(run, "start_date")),
+        "clear_number": _int(_get(run, "clear_number")),
+        "run_type": _text(_get(run, "run_type")),
+    }
+    return _without_none(known) or None
+
+
+def _task_instance(context: Mapping[str, Any]) -> Any:
+    return _first(_get(context, "ti"), _get(context, "task_instance"))
+
+
+# Which failures are worth another attempt
+
+
+def _terms(
+    context: Mapping[str, Any], exception: Any, retry: Mapping[str, Any], when: When | None
+) -> tuple[dict[str, Any], Any]:
+    """The policy layer of this failure, and the exception that decided it. What the failing code asks for wins."""
+    for link in _chain(exception):
+        names = _class_names(link)
+        if "DoNotRetryDagRun" in names:
+            return {**retry, "max_retries": 0}, link
+        if "RetryDagRun" in names:
+            asked = {"max_retries": _int(_get(link, "max_retries")), "delay": _delay(_get(link, "delay"))}
+            return {**retry, **_without_none(asked)}, link
+    if when is not None and not _is_wanted(context, exception, when):
+        return {"never_on": ["*"]}, exception
+    return dict(retry), exception
+
+
+def _is_wanted(context: Mapping[str, Any], exception: Any, when: When) -> bool:
+    classes = _exception_classes(when)
+    if classes:
+        # By name as well: a Dag file that was parsed again holds other objects than the ones that were raised.
+        names = {_qualified_name(each) for each in classes}
+        return any(_qualified_name(each) in names for each in type(exception).__mro__)
+    try:
+        return bool(when(context, exception))  # type: ignore[operator]
+    except Exception:
+        log.exception("dagain: the predicate `when` raised, so the failure stays retryable")
+        return True
+
+
+def _exception_classes(when: Any) -> tuple[ExceptionClass, ...]:
+    classes = when if isinstance(when, (tuple, list)) else (when,)
+    return tuple(classes) if all(isinstance(c, type) and issubclass(c, BaseException) for c in classes) else ()
+
+
+def _chain(exception: Any) -> Iterator[BaseException]:
+    """The exception, what it was raised from, and so on, as a traceback would show it."""
+    seen: set[int] = set()
+    while isinstance(exception, BaseException) and id(exception) not in seen and len(seen) < 50:
+        seen.add(id(exception))
+        yield exception
+        exception = exception.__cause__ or (None if exception.__suppress_context__ else exception.__context__)
+
+
+def _plain_policy(retry: Mapping[str, Any]) -> dict[str, Any]:
+    """As JSON. Raises TypeError or ValueError: in a Dag file a mistake should show when it is parsed."""
+    plain = {str(key): _delay(value) if isinstance(value, timedelta) else value for key, value in retry.items()}
+    json.dumps(plain, allow_nan=False)
+    return plain
+
+
+def _delay(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, float):
+        return round(value, 3) if math.isfinite(value) else None
+    return value if isinstance(value, str) else _int(value)
+
+
+_TIMEOUTS = {"AirflowTaskTimeout", "AirflowSensorTimeout", "TaskDeferralTimeout"}
+# What Airflow itself says of tasks that ended from outside. Airflow 2 reports a lost one as a bare dict of its ids.
+_KILLED = re.compile(
+    r"heartbeat|zombie|sigkill|sigterm|killed externally|stuck in queued"
+    r"|finished with state .* but the task instance|^\{'DAG Id': ",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _failure_class(context: Mapping[str, Any], exception: Any) -> str | None:
+    """Only what is certain; the sidecar has rules for the rest."""
+    names = _class_names(exception)
+    if names & _TIMEOUTS:
+        return "timeout"
+    if "AirflowTaskTerminated" in names:
+        return "infra"
+    # The words of a user's own exception mean nothing.
+    if (isinstance(exception, str) or type(exception).__name__ == "AirflowException") and _KILLED.search(
+        _str(exception)
+    ):
+        return "infra"
+    return "infra" if _was_lost(context) else None
+
+
+def _was_lost(context: Mapping[str, Any]) -> bool:
+    """Airflow 3 has the Dag processor call back for a task that can't: no exception, and the task never started."""
+    ti = _task_instance(context)
+    return (
+        type(ti).__module__.startswith("airflow.sdk.")
+        and "exception" not in context
+        and _get(ti, "start_date") is None
+        and _get(ti, "state") is None
+    )
+
+
+# Reading what Airflow hands over, in all its shapes
+
+
+def _get(source: Any, name: str) -> Any:
+    """A key or an attribute; None when it is missing or reading it fails, as a detached ORM object's can."""
+    try:
+        if isinstance(source, Mapping):
+            return source.get(name)
+        return getattr(source, name, None)
+    except Exception:  # noqa: BLE001 -- whatever it is, the rest can still be told
+        return None
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None and value != ""), None)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _str(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 -- a user's own __str__
+        return f"<{type(value).__name__} that cannot be shown>"
+
+
+def _text(value: Any) -> str | None:
+    value = getattr(value, "value", value)  # An enum's.
+    return None if value is None else _str(value)
+
+
+def _int(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _time(value: Any) -> str | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    aware = value if value.tzinfo is not None else value.replace(tzinfo=timezone.utc)
+    return aware.astimezone(timezone.utc).isoformat()
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def _describe(exception: Any) -> dict[str, Any] | None:
+    if exception is None:
+        return None
+    message = _str(exception)
+    shown = message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 1] + "…"
+    # Airflow's own words come without a type.
+    return {"message": shown} if isinstance(exception, str) else {"type": _type_name(exception), "message": shown}
+
+
+def _type_name(exception: Any) -> str:
+    return _qualified_name(exception if isinstance(exception, type) else type(exception))
+
+
+def _qualified_name(cls: type) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _class_names(exception: Any) -> set[str]:
+    return {each.__name__ for each in type(exception).__mro__} if isinstance(exception, BaseException) else set()
+
+
+# Delivery
+
+
+class _Settings(NamedTuple):
+    url: SplitResult
+    token: str | None
+    secret: str | None
+    timeout_s: float
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: Any  # None when it is no JSON object.
+
+
+class _Unreachable(Exception):
+    pass
+
+
+def _deliver(path: str, body: dict[str, Any]) -> None:
+    what = f"{path} of run {body.get('dag_id')} {body.get('dag_run_id')}"
+    if not body.get("dag_id") or not body.get("dag_run_id") or (path == "task-failed" and not body.get("task_id")):
+        log.error("dagain: %s cannot be reported, because Airflow's context does not say which it is", what)
+        return
+    try:
+        settings = _settings()
+    except (OSError, ValueError) as error:
+        log.error("dagain: %s was not reported: %s", what, error)
+        return
+    outcome: list[_Answer | Exception] = []
+
+    def send() -> None:
+        try:
+            outcome.append(_send(settings, path, json.dumps(body, default=_str).encode()))
+        except Exception as error:  # noqa: BLE001 -- raised to nobody in a thread; logged below
+            outcome.append(error)
+
+    # In a thread, because a look-up of a name or an answer that trickles in can outlast any socket's own timeout.
+    thread = threading.Thread(target=send, name="dagain", daemon=True)
+    thread.start()
+    thread.join(settings.timeout_s)
+    where = f"{settings.url.scheme}://{settings.url.netloc.rpartition('@')[2]}"
+    _log_outcome(what, where, outcome[0] if outcome else _Unreachable(f"no answer within {settings.timeout_s:g} s"))
+
+
+def _log_outcome(what: str, where: str, outcome: _Answer | Exception) -> None:
+    if isinstance(outcome, Exception):
+        log.error("dagain: %s was not delivered to %s, whose sweep has to find it: %s", what, where, _str(outcome))
+        return
+    status, body = outcome
+    known = body if isinstance(body, dict) else {}
+    if 200 <= status < 300 and "decision" in known:
+        log.info("dagain: %s: %s", what, _summary(known))
+    elif 200 <= status < 300:
+        log.error("dagain: %s was answered %s, but not by dagain: is DAGAIN_URL (%s) right?", what, status, where)
+    else:
+        hint = ": is DAGAIN_CALLBACK_TOKEN right?" if status in (401, 403) else ""
+        problem = f" {known.get('code')}: {known.get('detail') or known.get('title')}" if known else ""
+        errors = f" {json.dumps(known['errors'])}" if known.get("errors") else ""
+        log.error("dagain: %s was refused by %s with %s%s%s%s", what, where, status, problem, errors, hint)
+
+
+def _summary(decided: Mapping[str, Any]) -> str:
+    parts = [f"{decided['decision']} ({decided.get('reason')})"]
+    if decided.get("next_attempt") is not None:
+        parts.append(f"attempt {decided['next_attempt']} is due at {decided.get('due_at')}")
+    if decided.get("max_retries") is not None:
+        parts.append(f"{decided.get('retries_used')} of {decided['max_retries']} retries used")
+    return ", ".join(parts)
+
+
+def _send(settings: _Settings, path: str, body: bytes) -> _Answer:
+    """Tries twice within the budget. The same again changes nothing at the sidecar, so a lost answer may be resent."""
+    deadline = time.monotonic() + settings.timeout_s
+    webhook_id = f"msg_{uuid.uuid4().hex}"
+    for attempt in range(1, MAX_TRIES + 1):
+        is_last = attempt == MAX_TRIES
+        try:
+            answer = _post(settings, path, body, webhook_id, deadline)
+            if is_last or (answer.status != 429 and answer.status < 500):
+                return answer
+        except (OSError, http.client.HTTPException) as error:
+            if is_last or time.monotonic() + PAUSE_S >= deadline:
+                raise _Unreachable(f"{type(error).__name__}: {_str(error)}") from error
+        time.sleep(PAUSE_S)
+    raise AssertionError("unreachable")
+
+
+def _post(settings: _Settings, path: str, body: bytes, webhook_id: str, deadline: float) -> _Answer:
+    url = settings.url
+    is_https = url.scheme == "https"
+    left = deadline - time.monotonic()
+    # http.client knows no proxies: the sidecar is near, and a proxy from the environment must not see its token.
+    connect = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
+    connection = connect(url.hostname or "", url.port or (443 if is_https else 80), timeout=max(left / 2, 0.05))
+    try:
+        connection.connect()
+        connection.sock.settimeout(max(deadline - time.monotonic(), 0.05))
+        headers = _headers(settings, webhook_id, body)
+        connection.request("POST", f"{url.path.rstrip('/')}/v1/callbacks/{path}", body, headers)
+        response = connection.getresponse()
+        return _Answer(response.status, _json_object(response.read(MAX_ANSWER_BYTES)))
+    finally:
+        connection.close()
+
+
+def _headers(settings: _Settings, webhook_id: str, body: bytes) -> dict[str, str]:
+    headers = {"Content-Type": "application/json", "User-Agent": f"dagain-airflow/{__version__}"}
+    if settings.token:
+        headers["Authorization"] = f"Bearer {settings.token}"
+    if settings.secret:
+        timestamp = str(int(time.time()))
+        headers["webhook-id"] = webhook_id
+        headers["webhook-timestamp"] = timestamp
+        headers["webhook-signature"] = _signature(settings.secret, webhook_id, timestamp, body)
+    return headers
+
+
+def _signature(secret: str, webhook_id: str, timestamp: str, body: bytes) -> str:
+    """https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"""
+    prefix = "whsec_"
+    key = base64.b64decode(secret[len(prefix) :] + "==") if secret.startswith(prefix) else secret.encode()
+    digest = hmac.new(key, f"{webhook_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
+    return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def _json_object(raw: bytes) -> Any:
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+# Settings
+
+
+def _settings() -> _Settings:
+    url = urlsplit((os.environ.get("DAGAIN_URL") or DEFAULT_URL).strip())
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError(f"DAGAIN_URL must be a URL such as {DEFAULT_URL}, is {url.geturl()!r}")
+    return _Settings(url, _secret("DAGAIN_CALLBACK_TOKEN"), _secret("DAGAIN_WEBHOOK_SECRET"), _timeout_s())
+
+
+def _secret(name: str) -> str | None:
+    """Read anew for each callback, so that a file can be rotated. Of several, as the sidecar takes them, the first."""
+    value = os.environ.get(name)
+    file = os.environ.get(f"{name}_FILE")
+    if not value and file:
+        with open(file, encoding="utf-8") as opened:
+            value = opened.read()
+    return (value or "").split(",")[0].strip() or None
+
+
+def _timeout_s() -> float:
+    written = (os.environ.get("DAGAIN_TIMEOUT") or "").strip()
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ms|s|m)?", written)
+    if match is None:
+        if written:
+            log.warning("dagain: DAGAIN_TIMEOUT must be a duration such as 3s or 500ms, is %r", written)
+        return DEFAULT_TIMEOUT_S
+    seconds = float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
+    return min(max(seconds, 0.1), MAX_TIMEOUT_S) if math.isfinite(seconds) else DEFAULT_TIMEOUT_S
