@@ -7,9 +7,10 @@ import { formatRunKey, type RunKey } from './run-key.ts';
  * none `d`, linear `n * d`, exponential `(2^n - 1) * d` as in Dagster's `RetryPolicy`
  * (https://docs.dagster.io/api/dagster/ops#dagster.RetryPolicy); ramp runs evenly from `delayMs` to `maxDelayMs` over
  * the retries, `min + (k - 1) / max(N - 1, 1) * (max - min)`, as in Coflux (https://docs.coflux.com/retries); `N` is
- * the largest cap, where single failure classes have caps of their own.
+ * the largest cap, where single failure classes have caps of their own. uniform lies at `random` (in [0, 1)) between
+ * the two, as Coflux draws it where the number of retries is not limited.
  */
-export function baseDelayMs(policy: RetryPolicy, n: number): number {
+export function baseDelayMs(policy: RetryPolicy, n: number, random: number): number {
   const { delayMs, maxDelayMs } = policy;
   switch (policy.backoff) {
     case 'none':
@@ -23,6 +24,8 @@ export function baseDelayMs(policy: RetryPolicy, n: number): number {
       const progress = steps > 0 ? Math.min(n - 1, steps) / steps : 0;
       return delayMs + progress * (maxDelayMs - delayMs);
     }
+    case 'uniform':
+      return delayMs + random * (maxDelayMs - delayMs);
   }
 }
 
@@ -34,8 +37,8 @@ export function baseDelayMs(policy: RetryPolicy, n: number): number {
  * and none earlier than asked.
  */
 export function retryDelayMs(policy: RetryPolicy, key: RunKey, n: number): number {
-  const baseMs = Math.min(baseDelayMs(policy, n), policy.maxDelayMs);
   const random = unitHash(`${formatRunKey(key)}#${n}`);
+  const baseMs = Math.min(baseDelayMs(policy, n, unitHash(`${formatRunKey(key)}#${n}#base`)), policy.maxDelayMs);
   return Math.round(Math.min(Math.max(0, jittered(policy, baseMs, random)), policy.maxDelayMs));
 }
 

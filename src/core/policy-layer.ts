@@ -2,13 +2,39 @@ import { z } from 'zod';
 import { Duration } from './duration.ts';
 import { AlertPolicy, Backoff, FailureClass, Jitter, Strategy } from './policy.ts';
 
-const Retries = z.int('must be a whole number of retries, 0 or more').min(0).max(1_000);
+/** The most retries that anybody can ask for; the limits are far below. */
+const MOST_RETRIES = 1_000;
+const Count = z.int('must be a whole number of retries, 0 or more').min(0).max(MOST_RETRIES);
+const Unlimited = z.literal('unlimited').transform(() => MOST_RETRIES);
+const Retries = z.union([Count, Unlimited], {
+  error: `must be a whole number of retries from 0 to ${MOST_RETRIES}, or unlimited`,
+});
 const Globs = z.array(z.string().min(1).max(250)).max(100);
 
+/** Without a number of retries there is no ramp: Coflux then draws each delay from the whole range. */
+const UniformForm = z.tuple([z.literal('unlimited'), Duration, Duration]);
+
 /** `N`, `[N, delay]` or `[N, min, max]`, as in Coflux: exact times, so without jitter. */
-const ShortForm = z.union([Retries, z.tuple([Retries, Duration]), z.tuple([Retries, Duration, Duration])], {
-  error: 'must be N, [N, delay] or [N, min, max]',
-});
+const ShortForm = z
+  .union([Retries, z.tuple([Retries, Duration]), z.tuple([Count, Duration, Duration]), UniformForm], {
+    error: 'must be N, [N, delay] or [N, min, max], where N is a whole number or unlimited',
+  })
+  .transform(expandShortForm);
+
+type WrittenShortForm =
+  | number
+  | readonly [number, number]
+  | readonly [number, number, number]
+  | readonly ['unlimited', number, number];
+
+function expandShortForm(written: WrittenShortForm) {
+  if (typeof written === 'number') return { max_retries: written };
+  const [count, delay, max] = written;
+  const max_retries = count === 'unlimited' ? MOST_RETRIES : count;
+  if (max === undefined) return { max_retries, delay, backoff: 'none', jitter: 'none' } as const;
+  const backoff = count === 'unlimited' ? 'uniform' : 'ramp';
+  return { max_retries, delay, max_delay: max, backoff, jitter: 'none' } as const;
+}
 
 /**
  * One layer of policy as people write it, in the environment, the policy file, a Dag's tags or a callback: every key
@@ -16,10 +42,14 @@ const ShortForm = z.union([Retries, z.tuple([Retries, Duration]), z.tuple([Retri
  */
 export const PolicyLayer = z
   .strictObject({
-    retries: ShortForm.describe('Short for max_retries and delay: N, [N, delay], or [N, min, max] for an even ramp.'),
+    retries: ShortForm.describe(
+      'Short for max_retries and delay: N, [N, delay], [N, min, max] for an even ramp, [unlimited, min, max].',
+    ),
     max_retries: Retries.describe('Retries on top of the original attempt; 0 turns retries off.'),
     delay: Duration.describe('Counts from the end of the failed attempt.'),
-    backoff: Backoff.describe('none: d. linear: n*d. exponential: (2^n - 1)*d. ramp: evenly from delay to max_delay.'),
+    backoff: Backoff.describe(
+      'none: d. linear: n*d. exponential: (2^n - 1)*d. ramp: evenly from delay to max_delay. uniform: anywhere between.',
+    ),
     max_delay: Duration.describe('No delay is longer, jitter included; the end of a ramp.'),
     jitter: Jitter.describe(
       'none. full: 0 to 1 times the delay. plus_minus: up to one delay more or less. spread: up to a fifth more.',

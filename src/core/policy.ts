@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const FailureClass = z.enum(['task_error', 'infra', 'timeout', 'deadlock']);
 export type FailureClass = z.infer<typeof FailureClass>;
 
-export const Backoff = z.enum(['none', 'linear', 'exponential', 'ramp']);
+export const Backoff = z.enum(['none', 'linear', 'exponential', 'ramp', 'uniform']);
 export type Backoff = z.infer<typeof Backoff>;
 
 export const Jitter = z.enum(['none', 'full', 'plus_minus', 'spread']);

@@ -80,16 +80,9 @@ export function resolvePolicy(
   return clamp(policy, origins, limits);
 }
 
-/** Explicit keys of the same layer win over its short form. */
-function expandShortForm(layer: PolicyLayer): PolicyLayer {
-  const { retries, ...explicit } = layer;
-  if (retries === undefined) return layer;
-  if (typeof retries === 'number') return { max_retries: retries, ...explicit };
-  const [maxRetries, delayMs, endMs] = retries;
-  if (endMs === undefined) {
-    return { max_retries: maxRetries, delay: delayMs, backoff: 'none', jitter: 'none', ...explicit };
-  }
-  return { max_retries: maxRetries, delay: delayMs, max_delay: endMs, backoff: 'ramp', jitter: 'none', ...explicit };
+/** Explicit keys of the same layer win over its short form, which has been expanded when it was read. */
+function expandShortForm({ retries, ...explicit }: PolicyLayer): PolicyLayer {
+  return { ...retries, ...explicit };
 }
 
 function clamp(policy: RetryPolicy, origins: Record<PolicyKey, string>, limits: PolicyLimits): ResolvedPolicy {

@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { baseDelayMs, retryDelayMs, retryDueAtMs, unitHash } from '../../src/core/backoff.ts';
 import { Backoff, Jitter, type RetryPolicy } from '../../src/core/policy.ts';
+import { PolicyLayer } from '../../src/core/policy-layer.ts';
+import { resolvePolicy } from '../../src/core/resolve-policy.ts';
 import { RUN } from '../support/records.ts';
 import { policyWith } from './policies.ts';
 
@@ -19,13 +21,24 @@ function startsOf(policy: RetryPolicy): number[] {
 }
 
 function delaysOf(policy: RetryPolicy, count: number): number[] {
-  return Array.from({ length: count }, (_, index) => baseDelayMs(policy, index + 1) / S);
+  return Array.from({ length: count }, (_, index) => baseDelayMs(policy, index + 1, 0) / S);
 }
 
 describe('the published numbers', () => {
   test('Coflux: (5, 300, 600) starts at 300, 675, 1125, 1650 and 2250 s', () => {
     const policy = policyWith({ maxRetries: 5, delayMs: 300 * S, maxDelayMs: 600 * S, backoff: 'ramp' });
     expect(startsOf(policy)).toEqual([300, 675, 1125, 1650, 2250]);
+  });
+
+  test('Coflux: without a limit, anywhere in the range, and another place each time', () => {
+    const { retries } = PolicyLayer.parse({ retries: ['unlimited', 300, 600] });
+    const policy = resolvePolicy([{ source: 'test', layer: { ...retries } }], { max_retries: 100 }, []).policy;
+    const delays = Array.from({ length: 100 }, (_, index) => retryDelayMs(policy, RUN, index + 1) / S);
+    expect(policy.maxRetries).toBe(100);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(300);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(600);
+    expect(Math.max(...delays) - Math.min(...delays)).toBeGreaterThan(250);
+    expect(new Set(delays).size).toBeGreaterThan(90);
   });
 
   test('Coflux: a single retry waits for the lower end', () => {
@@ -115,7 +128,7 @@ describe('any delay', () => {
   test('does not shrink from one retry to the next, without jitter and with room for a ramp', () => {
     fc.assert(
       fc.property(anyPolicy, anyN, (policy, n) => {
-        fc.pre(policy.delayMs <= policy.maxDelayMs);
+        fc.pre(policy.delayMs <= policy.maxDelayMs && policy.backoff !== 'uniform');
         const exact = { ...policy, jitter: 'none' } as const;
         expect(retryDelayMs(exact, RUN, n + 1)).toBeGreaterThanOrEqual(retryDelayMs(exact, RUN, n));
       }),

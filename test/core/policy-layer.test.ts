@@ -8,7 +8,7 @@ describe('PolicyLayer', () => {
     expect(PolicyLayer.parse({ delay: '30s', max_delay: 90, retries: [3, '1m'] })).toEqual({
       delay: 30_000,
       max_delay: 90_000,
-      retries: [3, 60_000],
+      retries: { max_retries: 3, delay: 60_000, backoff: 'none', jitter: 'none' },
     });
     expect(PolicyLayer.parse({})).toEqual({});
   });
@@ -53,7 +53,7 @@ describe('PolicyLayer', () => {
   test('names the short forms it takes', () => {
     expect(issueOf({ retries: [3] })).toMatchObject({
       path: ['retries'],
-      message: 'must be N, [N, delay] or [N, min, max]',
+      message: 'must be N, [N, delay] or [N, min, max], where N is a whole number or unlimited',
     });
     expect(issueOf({ max_retries: 1.5 })?.message).toBe('must be a whole number of retries, 0 or more');
   });
