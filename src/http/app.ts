@@ -85,7 +85,7 @@ function guarded({ access, handle }: Route, auth: Auth): Route['handle'] {
 /** Answers what a handler threw. Our own failures are logged whole, under an id that the answer repeats. */
 function createErrorHandler(log: Log) {
   return function answerError(error: unknown, request: Request, response: Response, _next: NextFunction): void {
-    if (error instanceof CallerGone || response.destroyed) return;
+    if (error instanceof CallerGone) return;
     const problem = toProblem(error);
     const fields = { method: request.method, path: request.path, code: problem.code };
     const requestId = problem.status >= 500 ? randomUUID() : null;
@@ -93,7 +93,7 @@ function createErrorHandler(log: Log) {
     else if (isLostReport(request, problem)) log.warn({ ...fields, errors: problem.errors }, problem.detail);
     else log.debug(fields, problem.detail);
     if (response.headersSent) response.destroy();
-    else sendProblem(request, response, problem, requestId);
+    else if (!response.destroyed) sendProblem(request, response, problem, requestId);
   };
 }
 

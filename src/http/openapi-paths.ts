@@ -91,6 +91,16 @@ export const paths = {
       },
     },
   },
+  '/v1/policy': {
+    get: {
+      operationId: 'explainPolicy',
+      summary: 'The policy in force for a Dag, and where each value comes from.',
+      tags: ['policy'],
+      security: OPERATOR_SECURITY,
+      parameters: [{ ...idParameter('dag_id', 'query'), required: true }],
+      responses: { 200: json('The policy.', 'PolicyView'), ...OPERATOR_PROBLEMS },
+    },
+  },
   '/livez': { get: open('live', 'The process serves.', 'application/json') },
   '/readyz': {
     get: {

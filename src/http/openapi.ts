@@ -4,6 +4,7 @@ import { sendJson } from './answer.ts';
 import { Override, RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body.ts';
 import { CallbackAnswer } from './callbacks.ts';
 import { paths } from './openapi-paths.ts';
+import { PolicyView } from './policy.ts';
 import { PROBLEMS, type ProblemCode } from './problems.ts';
 import type { Route } from './route.ts';
 import { RunView } from './run-view.ts';
@@ -70,6 +71,7 @@ const SCHEMAS = {
   RunPage,
   ProblemAnswer,
   PolicyLayer,
+  PolicyView,
 };
 
 function componentSchemas(): object {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Log } from '../engine/log.ts';
 import { sendProblem } from './answer.ts';
 import { createClientErrorHandler } from './client-error.ts';
@@ -56,17 +57,23 @@ export interface HttpServer {
 export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const limits = { ...HTTP_LIMITS, ...deps.limits };
   const inFlight = new Set<ServerResponse>();
+  const sockets = new Set<Socket>();
   let closing: Promise<void> | null = null;
 
-  function forget(this: ServerResponse): void {
+  function forgetResponse(this: ServerResponse): void {
     inFlight.delete(this);
+  }
+
+  function forgetSocket(this: Socket): void {
+    sockets.delete(this);
   }
 
   function serve(request: IncomingMessage, response: ServerResponse): void {
     inFlight.add(response);
-    response.on('close', forget);
+    response.on('close', forgetResponse);
     if (closing !== null) response.setHeader('Connection', 'close');
     if (request.headers.host === undefined && request.httpVersionMinor > 0) {
+      response.setHeader('Connection', 'close');
       sendProblem(request, response, fieldProblem('malformed_request', 'host', 'is required in HTTP/1.1'));
     } else {
       deps.app(request, response);
@@ -74,6 +81,10 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   }
 
   const server = createNodeServer(limits);
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', forgetSocket);
+  });
   server.on('request', serve);
   // The app asks for the body when it wants it.
   server.on('checkContinue', serve);
@@ -86,7 +97,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
     listen: () => listen(server, deps),
     isClosing: () => closing !== null,
     close() {
-      closing ??= close(server, inFlight, deps.graceMs ?? GRACE_MS);
+      closing ??= close(server, inFlight, sockets, deps.graceMs ?? GRACE_MS);
       return closing;
     },
   };
@@ -115,12 +126,19 @@ async function listen(server: Server, { host, port }: HttpServerDeps): Promise<{
   return { port: typeof address === 'object' && address !== null ? address.port : port };
 }
 
-async function close(server: Server, inFlight: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {
+async function close(
+  server: Server,
+  inFlight: ReadonlySet<ServerResponse>,
+  sockets: ReadonlySet<Socket>,
+  graceMs: number,
+): Promise<void> {
   if (!server.listening) return;
   for (const response of inFlight) if (!response.headersSent) response.setHeader('Connection', 'close');
   const closed = once(server, 'close');
   // Closes idle connections too; the others close after their answer.
   server.close();
+  // To Node a connection on which nothing has come yet is not idle: a balancer that opens some ahead would hold us up.
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
   clearTimeout(timer);

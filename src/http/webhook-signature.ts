@@ -7,6 +7,8 @@ import { type FieldError, HttpProblem } from './problems.ts';
 export const SIGNATURE_TOLERANCE_MS = 5 * 60_000;
 const PREFIX = 'whsec_';
 const MAX_ID_LENGTH = 256;
+/** 32 bytes in base64; other versions of the scheme are passed over. */
+const SIGNATURE = /^v1,[A-Za-z0-9+/]{43}=$/;
 
 /** What the headers of a signed request say; the signature is not checked yet. */
 export interface SignedHeaders {
@@ -48,7 +50,7 @@ export function readSignedHeaders(headers: IncomingHttpHeaders, nowMs: number): 
       `must be within ${SIGNATURE_TOLERANCE_MS / 60_000} minutes of the service's clock`,
     );
   }
-  const entries = signature.split(' ').filter((entry) => entry.startsWith('v1,'));
+  const entries = signature.split(' ').filter((entry) => SIGNATURE.test(entry));
   return { id, timestamp, signatures: entries.map((entry) => Buffer.from(entry.slice(3), 'base64')) };
 }
 
