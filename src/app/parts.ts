@@ -113,8 +113,12 @@ export function createPolicySource(parts: PolicyParts): { source: PolicySource; 
   const path = environment.DAGAIN_POLICY_FILE ?? null;
   const file = openPolicyFile({ path, pollIntervalMs: POLICY_POLL_INTERVAL_MS, log, onReload });
   const layer = environmentLayer(environment);
+  let document = { environment: layer, file: file.current() };
   const source = createPolicies({
-    current: () => ({ environment: layer, ...file.current() }),
+    current() {
+      if (document.file !== file.current()) document = { environment: layer, file: file.current() };
+      return document;
+    },
     timing: timingFrom(environment),
     alertChannels: channels.map((channel) => channel.name),
     tags: createDagTags({ orchestrator, clock, log }),

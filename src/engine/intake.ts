@@ -35,7 +35,9 @@ export function createIntake({ swapLoop, log, telemetry }: IntakeDeps): Intake {
       const applied = await swapLoop.apply(key, event);
       const answer = toAnswer(applied);
       telemetry.reported(answer.decision, answer.reason);
-      log.info({ run: formatRunKey(key), event: event.type, ...answer }, `${event.type}: ${answer.decision}`);
+      const { retryAtMs, ...told } = answer;
+      const retryAt = retryAtMs === null ? null : new Date(retryAtMs).toISOString();
+      log.info({ run: formatRunKey(key), event: event.type, ...told, retryAt }, `${event.type}: ${answer.decision}`);
       return answer;
     },
   };

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  root: `${import.meta.dirname}/../..`,
+  test: {
+    include: ['test/e2e/**/*.e2e.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    // One Airflow at a time: it needs both cores.
+    fileParallelism: false,
+    testTimeout: 240_000,
+    // The first one installs Airflow.
+    hookTimeout: 900_000,
+    bail: 0,
+  },
+});
