@@ -4,6 +4,7 @@ import { createChannels, createOrchestrator, createPolicySource } from './app/pa
 import { createApp, createLog, REAL_CLOCK } from './app.ts';
 import type { ExitCode, Terminal } from './cli/command.ts';
 import { checkPolicy, printPolicySchema, printResolvedPolicy } from './cli/policy.ts';
+import { policyReference } from './cli/policy-reference.ts';
 import { usage } from './cli/usage.ts';
 import { readEnvironment } from './config/environment.ts';
 import { DagainError } from './core/errors.ts';
@@ -40,8 +41,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 
 async function policy([action, argument, ...rest]: readonly string[], asJson: boolean): Promise<ExitCode> {
   if (action === 'schema' && argument === undefined) return printPolicySchema(terminal);
+  if (action === 'reference' && argument === undefined) return print(policyReference());
   if (argument === undefined || rest.length > 0)
-    return misuse('policy takes: check <file>, explain <dag_id>, or schema');
+    return misuse('policy takes: check <file>, explain <dag_id>, schema, or reference');
   if (action === 'check') return checkPolicy(argument, terminal);
   if (action === 'explain') return await explainPolicy(argument, asJson);
   return misuse(`there is no command "policy ${action}"`);

@@ -11,6 +11,7 @@ Commands:
   policy check <file>        Check a policy file: every problem with its line, key and the nearest valid key.
   policy explain <dag_id>    Show the policy in force for a Dag and where each value comes from.
   policy schema              Print the JSON Schema of the policy file, for editors.
+  policy reference           Print the reference page of the policy, in Markdown.
   version                    Print the version.
   help                       Print this text.
 
