@@ -16,8 +16,16 @@ export const Fingerprint = z.strictObject({
 });
 export type Fingerprint = z.infer<typeof Fingerprint>;
 
+/**
+ * Whether both are of one attempt. The end counts only where there is nothing else: on Airflow 2 it moves when a
+ * left-over process ends after the run. A `queued_at` that one side does not show (Airflow 2, before an upgrade) says
+ * nothing where both have started.
+ */
 export function sameFingerprint(a: Fingerprint, b: Fingerprint): boolean {
-  return a.queuedAtMs === b.queuedAtMs && a.startedAtMs === b.startedAtMs && a.endedAtMs === b.endedAtMs;
+  if (a.startedAtMs !== b.startedAtMs) return false;
+  if (a.startedAtMs === null && a.queuedAtMs === null && b.queuedAtMs === null) return a.endedAtMs === b.endedAtMs;
+  const isShownOnce = a.queuedAtMs === null || b.queuedAtMs === null;
+  return a.queuedAtMs === b.queuedAtMs || (isShownOnce && a.startedAtMs !== null);
 }
 
 /** One reported failure of the current attempt. `taskId` is null for a failure of the run as a whole. */

@@ -53,7 +53,9 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
     version: number,
     event: RunEvent,
   ): Promise<Applied | null> {
-    const override = before?.override ?? (event.type === 'failure_reported' ? event.override : null);
+    // What the latest failure asks for counts, as in the record.
+    const asked = event.type === 'failure_reported' ? event.override : null;
+    const override = asked ?? before?.override ?? null;
     const rules = await deps.policies.rulesFor(key.dagId, override);
     const applied = { ...transition(key, before, event, rules, clock.nowMs()), before };
     if (applied.next === before) return applied;

@@ -1,6 +1,7 @@
 import type { AlertAnswered } from '../event.ts';
 import type { PendingAlert, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
+import { isEnd } from './end.ts';
 import { withHistory } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { entomb } from './steps.ts';
@@ -29,6 +30,6 @@ export function onAlertAnswered(record: RunRecord, event: AlertAnswered, rules: 
       detail: `${meant.kind} to ${meant.channel}`,
     }),
   };
-  const isDone = next.phase === 'giving_up' && next.outbox.length === 0;
-  return become(isDone ? entomb(next, rules, nowMs) : next, 'giving_up', reason);
+  if (next.phase !== 'giving_up' || next.outbox.length > 0) return become(next, 'giving_up', reason);
+  return become(isEnd(next.reason) ? null : entomb(next, rules, nowMs), 'giving_up', reason);
 }

@@ -2,6 +2,7 @@ import type { ClearAnswered } from '../event.ts';
 import { type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, hadNoEffect } from './clear.ts';
+import { end } from './end.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, nextLookMs } from './steps.ts';
 
@@ -16,7 +17,7 @@ export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: 
       return stayed ? hadNoEffect(record, rules, nowMs) : cleared(record, 'clear_accepted', rules, nowMs);
     }
     case 'missing':
-      return become(null, 'cleaned_up', 'run_missing');
+      return end(record, 'run_missing', null, nowMs);
     case 'refused':
       return giveUp(record, 'clear_refused', record.fingerprint, rules, nowMs, outcome.detail);
     case 'not_applied': {

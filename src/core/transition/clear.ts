@@ -2,7 +2,7 @@ import type { FailureClass } from '../policy.ts';
 import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, withHistory } from './fields.ts';
-import { become, type Transition } from './result.ts';
+import { become, type Transition, unchanged } from './result.ts';
 import { giveUp } from './steps.ts';
 import { startWatching } from './watch.ts';
 
@@ -47,7 +47,8 @@ function sendClear(
     ...plan,
     dueAtMs: nowMs + sendWindowMs + clearOutcomeMs,
     sendByMs: nowMs + sendWindowMs,
-    checks: 0,
+    // Kept over repeats, so that a clear that is refused for now is tried less and less often.
+    checks: record.phase === 'clearing' ? record.checks : 0,
   };
   return { ...become(next, 'retry_scheduled', 'clear_due'), command: 'send_clear' };
 }
@@ -70,6 +71,8 @@ export function cleared(
  */
 export function hadNoEffect(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
   if (record.mode !== 'from_failure') return giveUp(record, 'clear_had_no_effect', record.fingerprint, rules, nowMs);
+  // A person holds the run: nothing is sent, and the next look finds the same.
+  if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
   return { ...repeatClear(record, 'all_tasks', rules, nowMs), reason: 'retrying_all_tasks' };
 }
 
@@ -85,6 +88,8 @@ export function foundUnchanged(
     ...commonOf(record),
     phase: 'clearing',
     attempt: Math.max(1, record.attempt - 1),
+    // Nothing was cleared, so callbacks go on carrying the number they carried before.
+    clearNumber: record.clearNumber === null ? null : Math.max(0, record.clearNumber - 1),
     dueAtMs: nowMs,
     sendByMs: nowMs,
     mode: previous.mode ?? 'all_tasks',

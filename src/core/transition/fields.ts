@@ -8,6 +8,9 @@ export const MAX_EARLIER_FAILURE_IDS = 100;
 /** More failures of one attempt than this are counted in the timeline only by their first ones. */
 export const MAX_FAILURES = 20;
 
+/** What a line of the timeline says in detail is cut there. */
+export const MAX_DETAIL_LENGTH = 300;
+
 /** The fields that every phase shares. */
 export type CommonFields = Omit<RecordIn<'confirming'>, PhaseFields>;
 type PhaseFields =
@@ -83,5 +86,5 @@ export function describeFailures(failures: readonly Failure[]): string {
   const what = first.taskId === null ? 'the run' : `task ${first.taskId}`;
   const why = first.exceptionType ?? first.message ?? first.failureClass;
   const more = failures.length > 1 ? ` and ${failures.length - 1} more` : '';
-  return `${what}: ${why}${more}`.slice(0, 300);
+  return `${what}: ${why}${more}`.slice(0, MAX_DETAIL_LENGTH);
 }

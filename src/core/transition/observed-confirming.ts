@@ -1,10 +1,11 @@
 import type { Observed } from '../event.ts';
-import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
+import type { RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
 import { commonOf } from './fields.ts';
 import { become, type Transition } from './result.ts';
-import { giveUp, judgeRecord, nextLookMs, settle } from './steps.ts';
+import { giveUp, judgeRecord, nextLookMs, refuse, settle } from './steps.ts';
+import { showsPrevious } from './which-attempt.ts';
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 
@@ -16,14 +17,14 @@ export function observedConfirming(
   nowMs: number,
 ): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen, rules, nowMs);
-  if (seen.state === 'failed') {
-    const known = { ...record, runType: seen.runType ?? record.runType };
-    if (record.previous !== null && sameFingerprint(record.previous.fingerprint, seen.fingerprint)) {
-      const { failureClass } = judgeRecord(record, rules, nowMs);
-      return foundUnchanged(known, record.previous, failureClass, rules, nowMs);
-    }
-    return settle(known, seen.fingerprint, rules, nowMs);
+  const known = { ...record, runType: seen.runType ?? record.runType };
+  const isStillPrevious = showsPrevious(record.previous, seen);
+  if (seen.state === 'failed' && !isStillPrevious) return settle(known, seen.fingerprint, rules, nowMs);
+  if (isStillPrevious && record.previous?.mode != null) {
+    const { failureClass } = judgeRecord(record, rules, nowMs);
+    return foundUnchanged(known, record.previous, failureClass, rules, nowMs);
   }
+  // Still running, or a person's restart that was reported does not show yet.
   if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) return notSettledInTime(record, rules, nowMs);
   return lookAgain({ ...record, unavailableSinceMs: null }, 'not_settled', null, rules, nowMs);
 }
@@ -37,8 +38,9 @@ function unavailable(
   const unavailableSinceMs = record.unavailableSinceMs ?? nowMs;
   const judgement = judgeRecord(record, rules, nowMs);
   // Alerts fail open: where no retry would follow anyway, people are told although nobody could look.
-  if (!judgement.retry && nowMs >= unavailableSinceMs + rules.timing.alertPatienceMs) {
-    return giveUp(record, judgement.reason, null, rules, nowMs, 'the orchestrator did not answer');
+  const isRefused = !judgement.retry && !rules.isProvisional;
+  if (isRefused && nowMs >= unavailableSinceMs + rules.timing.alertPatienceMs) {
+    return refuse(record, judgement, null, rules, nowMs, 'the orchestrator did not answer');
   }
   // Retries fail closed: never cleared unseen, whatever the policy says about time-outs.
   if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) {

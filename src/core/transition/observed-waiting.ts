@@ -3,6 +3,7 @@ import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { startClear } from './clear.ts';
 import { commonOf } from './fields.ts';
+import { pendingAlerts } from './outbox.ts';
 import { become, type Transition } from './result.ts';
 import { giveUp, judgeRecord, nextLookMs, refuse } from './steps.ts';
 import { followPerson } from './watch.ts';
@@ -14,8 +15,8 @@ type Waiting = RecordIn<'waiting'>;
 export function observedWaiting(record: Waiting, seen: Answer, rules: Rules, nowMs: number): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen.retryAfterMs, rules, nowMs);
   if (record.fingerprint === null) return unseenSoFar(record, seen, rules, nowMs);
-  if (seen.state === 'failed' && sameFingerprint(record.fingerprint, seen.fingerprint)) {
-    return clearWhenDue(record, seen, rules, nowMs);
+  if (sameFingerprint(record.fingerprint, seen.fingerprint)) {
+    return seen.state === 'failed' ? clearWhenDue(record, seen, rules, nowMs) : confirmAgain(record, nowMs);
   }
   // A person's clear wins: the pending retry is dropped, unspent.
   const previous = { fingerprint: record.fingerprint, wasFailed: true, mode: null };
@@ -26,7 +27,14 @@ export function observedWaiting(record: Waiting, seen: Answer, rules: Rules, now
 function unseenSoFar(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
   const isSameAttempt =
     record.attemptStartedAtMs !== null && record.attemptStartedAtMs === seen.fingerprint.startedAtMs;
-  if (isSameAttempt && record.mayInterrupt) return clearWhenDue(record, seen, rules, nowMs);
+  if (isSameAttempt && (seen.state === 'failed' || mayInterrupt(record, rules))) {
+    return clearWhenDue(record, seen, rules, nowMs);
+  }
+  return confirmAgain(record, nowMs);
+}
+
+/** The run has not failed, or not as the attempt that was reported: it is asked anew whether it has. */
+function confirmAgain(record: Waiting, nowMs: number): Transition {
   const next: RunRecord = {
     ...commonOf(record),
     phase: 'confirming',
@@ -38,6 +46,11 @@ function unseenSoFar(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number
     unavailableSinceMs: null,
   };
   return become(next, 'retry_scheduled', 'not_settled');
+}
+
+/** The policy may have changed since: a run that has not failed is cleared only while it says so. */
+function mayInterrupt(record: Waiting, { policy }: Rules): boolean {
+  return record.mayInterrupt && (policy.gate === 'immediate' || policy.onSettleTimeout === 'clear');
 }
 
 function clearWhenDue(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
@@ -53,7 +66,11 @@ function clearWhenDue(record: Waiting, seen: SeenRun, rules: Rules, nowMs: numbe
     mode: rules.policy.strategy,
     failureClass: judgement.failureClass,
   };
-  return startClear({ ...record, maxRetries: judgement.maxRetries }, plan, rules, nowMs);
+  // Nobody has settled this attempt, so nobody has told people of it either.
+  const untold =
+    record.fingerprint === null ? pendingAlerts('attempt_failed', record, 'clear_due', rules.policy, nowMs) : [];
+  const next = { ...record, maxRetries: judgement.maxRetries, outbox: [...record.outbox, ...untold] };
+  return startClear(next, plan, rules, nowMs);
 }
 
 function unavailable(record: Waiting, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {

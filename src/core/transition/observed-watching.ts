@@ -1,10 +1,11 @@
 import type { Observed } from '../event.ts';
-import { type RecordIn, sameFingerprint } from '../record.ts';
+import type { RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
 import { become, type Transition } from './result.ts';
 import { judgeRecord, nextLookMs, settle } from './steps.ts';
 import { unreported } from './watch.ts';
+import { showsPrevious } from './which-attempt.ts';
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 
@@ -15,11 +16,13 @@ export function observedWatching(record: RecordIn<'watching'>, seen: Answer, rul
     const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
     return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'already_scheduled', 'orchestrator_unavailable');
   }
-  if (seen.state !== 'failed') {
+  const isStillPrevious = showsPrevious(record.previous, seen);
+  // Also where a person's restart that was reported does not show yet.
+  if (seen.state !== 'failed' || (isStillPrevious && record.previous?.mode == null)) {
     const dueAtMs = nowMs + rules.timing.sweepIntervalMs;
     return become({ ...record, checks: 0, dueAtMs }, 'already_scheduled', 'attempt_running');
   }
-  if (record.previous !== null && sameFingerprint(record.previous.fingerprint, seen.fingerprint)) {
+  if (isStillPrevious && record.previous !== null) {
     const { failureClass } = judgeRecord(record, rules, nowMs);
     return foundUnchanged(record, record.previous, failureClass, rules, nowMs);
   }

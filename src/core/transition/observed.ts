@@ -2,12 +2,13 @@ import type { Observed } from '../event.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, repeatClear } from './clear.ts';
+import { end } from './end.ts';
 import { observedConfirming } from './observed-confirming.ts';
 import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { nextLookMs } from './steps.ts';
-import { followPerson } from './watch.ts';
+import { giveUp, nextLookMs } from './steps.ts';
+import { followPerson, nextClearNumber } from './watch.ts';
 
 /**
  * The orchestrator was asked about the run. `event` must have been read after this very version of the record was
@@ -15,8 +16,13 @@ import { followPerson } from './watch.ts';
  */
 export function onObserved(record: RunRecord, event: Observed, rules: Rules, nowMs: number): Transition {
   const { observation } = event;
-  if (observation.type === 'missing') return end(record, 'run_missing');
-  if (observation.type === 'found' && observation.state === 'success') return end(record, 'run_succeeded');
+  if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
+  // The request may still be under way, so that what was read says nothing yet.
+  if (record.phase === 'clearing' && nowMs < record.dueAtMs) return unchanged(record, 'retry_scheduled', 'not_due_yet');
+  if (observation.type === 'missing') return end(record, 'run_missing', null, nowMs);
+  if (observation.type === 'found' && observation.state === 'success') {
+    return end(record, 'run_succeeded', observation.fingerprint, nowMs);
+  }
   switch (record.phase) {
     case 'confirming':
       return observedConfirming(record, observation, rules, nowMs);
@@ -32,25 +38,29 @@ export function onObserved(record: RunRecord, event: Observed, rules: Rules, now
   }
 }
 
-/** Nothing is left of a run that has ended, but that an alert for it is never dropped. */
-function end(record: RunRecord, reason: 'run_missing' | 'run_succeeded'): Transition {
-  if (record.phase === 'giving_up') return become({ ...record, dueAtMs: null }, 'giving_up', reason);
-  return become(null, 'cleaned_up', reason);
-}
-
 type UsefulAnswer = Exclude<Observed['observation'], { type: 'missing' }>;
 
 /** The clear's outcome was unknown, or it was certainly not applied: what the run shows decides. */
 function observedClearing(record: RecordIn<'clearing'>, seen: UsefulAnswer, rules: Rules, nowMs: number): Transition {
+  const isTooLate = nowMs > record.firstFailedAtMs + rules.policy.maxDurationMs;
   if (seen.type === 'unavailable') {
+    if (isTooLate) return giveUpUnseen(record, rules, nowMs);
     const checks = record.checks + 1;
     const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
     return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
   }
-  const isUntouched = seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
   // A run that was cleared while it ran shows no trace of it before 3.2: count it as done rather than do it twice.
+  const isUntouched =
+    record.wasFailed && seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
   if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
+  if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
   return repeatClear(record, record.mode, rules, nowMs);
+}
+
+/** Whether the clear was applied stays unknown: if it was, the attempt that it started must not pass for a person's. */
+function giveUpUnseen(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
+  const maybeCleared = record.wasFailed ? { ...record, clearNumber: nextClearNumber(record.clearNumber) } : record;
+  return giveUp(maybeCleared, 'max_duration_reached', null, rules, nowMs, 'the orchestrator did not answer');
 }
 
 /** Somebody gave a reason to look at a given-up run again. */
@@ -61,15 +71,20 @@ function observedGivenUp(
   nowMs: number,
 ): Transition {
   if (seen.type === 'unavailable') {
-    const dueAtMs = nowMs + Math.max(rules.timing.sweepIntervalMs, seen.retryAfterMs ?? 0);
+    const { sweepIntervalMs } = rules.timing;
+    const dueAtMs = nowMs + Math.max(sweepIntervalMs, nextLookMs(0, sweepIntervalMs, seen.retryAfterMs));
     return become({ ...record, dueAtMs }, 'giving_up', 'orchestrator_unavailable');
   }
   const known = record.fingerprint;
-  if (known !== null && !sameFingerprint(known, seen.fingerprint)) {
+  const isRestarted = known !== null && !sameFingerprint(known, seen.fingerprint);
+  if (isRestarted) {
     const previous = { fingerprint: known, wasFailed: true, mode: null };
-    return followPerson(withNewCount(record, nowMs), previous, seen, rules, nowMs);
+    const followed = followPerson(withNewCount(record, nowMs), previous, seen, rules, nowMs);
+    // Where the policy does not retry it any more, the tombstone stays rather than leaving nothing behind.
+    if (followed.next !== null) return followed;
   }
-  const fingerprint = known ?? (seen.state === 'failed' ? seen.fingerprint : null);
+  const shown = seen.state === 'failed' ? seen.fingerprint : null;
+  const fingerprint = isRestarted ? shown : (known ?? shown);
   const next =
     record.phase === 'gave_up'
       ? { ...record, fingerprint, dueAtMs: record.expiresAtMs }

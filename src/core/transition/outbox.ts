@@ -13,9 +13,13 @@ export function pendingAlerts(
 ): PendingAlert[] {
   if (!isWanted(kind, record, policy)) return [];
   const sent = kind === 'attempt_failed' && policy.alerts === 'first_failure' ? 'first_failure' : kind;
-  return policy.alertChannels.map((channel) => ({
-    // The time of the first failure tells two counts of one run apart.
-    dedupeKey: `dagain/${formatRunKey(record)}/${record.firstFailedAtMs}/${sent}/${record.attempt}`,
+  // The time of the first failure tells two counts of one run apart.
+  const dedupeKey = `dagain/${formatRunKey(record)}/${record.firstFailedAtMs}/${sent}/${record.attempt}`;
+  const isPending = (channel: string) =>
+    record.outbox.some((alert) => alert.dedupeKey === dedupeKey && alert.channel === channel);
+  const channels = policy.alertChannels.filter((channel) => !isPending(channel));
+  return channels.map((channel) => ({
+    dedupeKey,
     channel,
     kind: sent,
     reason,

@@ -29,6 +29,12 @@ export function become(next: RunRecord | null, decision: Decision, reason: Reaso
   return { next, decision, reason, retryAtMs: next === null ? null : pendingRetryAtMs(next), command: null };
 }
 
+/** Who reports on a run that a person holds is told so. */
+export function tellHeld(transition: Transition): Transition {
+  if (transition.next === null || transition.next.held === null) return transition;
+  return { ...transition, decision: 'held', reason: 'held_by_operator' };
+}
+
 /** When the pending retry's delay is over, or null if none is pending. */
 export function pendingRetryAtMs(record: RunRecord): number | null {
   switch (record.phase) {

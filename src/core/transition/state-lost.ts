@@ -17,5 +17,5 @@ export function onStateLost(key: RunKey, detail: string, rules: Rules, nowMs: nu
     checks: 0,
     unavailableSinceMs: null,
   };
-  return giveUp(lost, 'state_lost', null, rules, nowMs, detail.slice(0, 300));
+  return giveUp(lost, 'state_lost', null, rules, nowMs, detail);
 }

@@ -3,7 +3,7 @@ import { type Judgement, judge } from '../judgement.ts';
 import type { Reason } from '../reason.ts';
 import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
-import { type CommonFields, commonOf, describeFailures, withHistory } from './fields.ts';
+import { type CommonFields, commonOf, describeFailures, MAX_DETAIL_LENGTH, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
 import { become, type Transition } from './result.ts';
 
@@ -56,11 +56,18 @@ export function refuse(
   fingerprint: Fingerprint | null,
   rules: Rules,
   nowMs: number,
+  detail?: string,
 ): Transition {
+  const { reason, maxRetries } = judgement;
   const neverOurs = record.retriesUsed === 0 && record.outbox.length === 0;
-  const quiet = neverOurs && judgement.reason !== 'never_on' && judgement.reason !== 'max_duration_reached';
-  if (quiet) return become(null, 'not_retryable', judgement.reason);
-  return giveUp({ ...record, maxRetries: judgement.maxRetries }, judgement.reason, fingerprint, rules, nowMs);
+  const isQuiet = neverOurs && reason !== 'never_on' && reason !== 'max_duration_reached';
+  // Without a tombstone the next delivery of a failure that alone is retried would start what the others forbid.
+  if (isQuiet && !wouldRetryAny(record, rules, nowMs)) return become(null, 'not_retryable', reason);
+  return giveUp({ ...record, maxRetries }, reason, fingerprint, rules, nowMs, detail);
+}
+
+function wouldRetryAny(record: RunRecord, rules: Rules, nowMs: number): boolean {
+  return record.failures.some((failure) => judgeRecord({ ...record, failures: [failure] }, rules, nowMs).retry);
 }
 
 /** No more retries: alerts go out, then the tombstone stays. */
@@ -79,7 +86,7 @@ export function giveUp(
     type: 'gave_up',
     attempt: record.attempt,
     reason,
-    ...(detail === undefined ? {} : { detail }),
+    ...(detail === undefined ? {} : { detail: detail.slice(0, MAX_DETAIL_LENGTH) }),
   });
   const givingUp: RunRecord = {
     ...common,
@@ -97,7 +104,8 @@ export function giveUp(
 /** All alerts are out: what is left only keeps late callbacks from starting anything. */
 export function entomb(record: RecordIn<'giving_up'>, rules: Rules, nowMs: number): RunRecord {
   const expiresAtMs = nowMs + rules.timing.tombstoneMs;
-  return { ...record, phase: 'gave_up', dueAtMs: expiresAtMs, expiresAtMs };
+  // Somebody may have given a reason to look at the run meanwhile.
+  return { ...record, phase: 'gave_up', dueAtMs: Math.min(record.dueAtMs ?? expiresAtMs, expiresAtMs), expiresAtMs };
 }
 
 /** How long to wait before asking again: 1 s, doubling, at most `maxMs`; never less than what was asked for. */

@@ -6,20 +6,25 @@ import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition } from './result.ts';
 import { settle } from './steps.ts';
 
+interface Start {
+  readonly startedBy: 'dagain' | 'person';
+  readonly previous: PreviousAttempt;
+  readonly failures: readonly Failure[];
+  readonly reason: Reason;
+}
+
 /** A new attempt has started, through us or through a person. */
-export function startWatching(
-  record: RunRecord,
-  start: { startedBy: 'dagain' | 'person'; previous: PreviousAttempt; failures: readonly Failure[]; reason: Reason },
-  rules: Rules,
-  nowMs: number,
-): Transition {
+export function startWatching(record: RunRecord, start: Start, rules: Rules, nowMs: number): Transition {
+  return become(watchFrom(record, start, rules, nowMs), 'retry_scheduled', start.reason);
+}
+
+export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: number): RecordIn<'watching'> {
   const common = commonOf(record);
-  const bumpsClearNumber = start.previous.wasFailed && common.clearNumber !== null;
-  const next: RecordIn<'watching'> = {
+  return {
     ...common,
     phase: 'watching',
     attempt: record.attempt + 1,
-    clearNumber: bumpsClearNumber ? (common.clearNumber ?? 0) + 1 : common.clearNumber,
+    clearNumber: start.previous.wasFailed ? nextClearNumber(common.clearNumber) : common.clearNumber,
     earlierFailureIds: [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)].slice(
       -MAX_EARLIER_FAILURE_IDS,
     ),
@@ -37,7 +42,11 @@ export function startWatching(
     startedBy: start.startedBy,
     checks: 0,
   };
-  return become(next, 'retry_scheduled', start.reason);
+}
+
+/** What callbacks carry once a run that had failed has been cleared; unknown stays unknown. */
+export function nextClearNumber(clearNumber: number | null): number | null {
+  return clearNumber === null ? null : clearNumber + 1;
 }
 
 /** A person restarted the run: what they started is watched, or, if it has failed already, counts as an attempt. */
@@ -49,9 +58,9 @@ export function followPerson(
   nowMs: number,
 ): Transition {
   const reason = 'restarted_by_person';
-  const watched = startWatching(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
-  if (seen.state !== 'failed' || watched.next === null) return watched;
-  const failed = { ...watched.next, failures: [unreported(seen, nowMs)] };
+  const watched = watchFrom(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
+  if (seen.state !== 'failed') return become(watched, 'retry_scheduled', reason);
+  const failed = { ...watched, failures: [unreported(seen, nowMs)] };
   return { ...settle(failed, seen.fingerprint, rules, nowMs), reason };
 }
 

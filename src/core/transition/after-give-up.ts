@@ -1,0 +1,46 @@
+import type { FailureReported } from '../event.ts';
+import type { PreviousAttempt, RecordIn } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { beginCount, learned, overrideOf } from './count.ts';
+import { type CommonFields, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
+import { become, type Transition, unchanged } from './result.ts';
+import { isOfLaterAttempt, namesAttempt } from './which-attempt.ts';
+
+type GivenUp = RecordIn<'giving_up'> | RecordIn<'gave_up'>;
+
+/** Only a person can have restarted a given-up run; where the callback does not show it, the orchestrator is asked. */
+export function afterGiveUp(record: GivenUp, event: FailureReported, rules: Rules, nowMs: number): Transition {
+  const isLater = isOfLaterAttempt(record, event.evidence);
+  if (isLater === true) {
+    const begun = beginCount(newCount(record, event, nowMs), event, rules, nowMs);
+    // A run that is off by policy now keeps its tombstone rather than coming back without one.
+    return begun.next === null ? unchanged(record, 'not_retryable', begun.reason) : begun;
+  }
+  // A failure that is known already says nothing new either.
+  if (isLater === false || isRepeated(record, event)) return unchanged(record, 'giving_up', 'given_up');
+  return become({ ...record, dueAtMs: nowMs }, 'giving_up', 'given_up');
+}
+
+function isRepeated(record: GivenUp, event: FailureReported): boolean {
+  return namesAttempt(event) && record.failures.some((failure) => failure.id === event.failure.id);
+}
+
+/** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, and unsent alerts. */
+function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
+  const { outbox, history, attempt, clearsSent, held, fingerprint } = record;
+  const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
+  const previous: PreviousAttempt | null =
+    fingerprint === null ? null : { fingerprint, wasFailed: event.evidence.startedAtMs !== null, mode: null };
+  return {
+    ...freshFields(record, nowMs),
+    outbox,
+    history,
+    clearsSent,
+    held,
+    previous,
+    attempt: attempt + 1,
+    earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),
+    override: overrideOf(event) ?? record.override,
+    ...learned(record, event),
+  };
+}

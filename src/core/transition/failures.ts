@@ -1,0 +1,26 @@
+import type { Failure } from '../record.ts';
+import type { Rules } from '../rules.ts';
+import { type CommonFields, MAX_FAILURES } from './fields.ts';
+import { judgeRecord } from './steps.ts';
+
+/**
+ * The failures of an attempt with one more. Beyond MAX_FAILURES only one that changes the judgement gets in, in place
+ * of one that does not matter; else the same array comes back, so that nothing is written for it.
+ */
+export function withFailure(
+  record: CommonFields,
+  failure: Failure,
+  rules: Rules,
+  nowMs: number,
+): CommonFields['failures'] {
+  const { failures } = record;
+  if (failures.length < MAX_FAILURES) return [...failures, failure];
+  const verdictOn = (some: Failure[]) => {
+    const judgement = judgeRecord({ ...record, failures: some }, rules, nowMs);
+    return `${judgement.failureClass} ${judgement.retry ? 'retry' : judgement.reason}`;
+  };
+  const verdict = verdictOn([...failures, failure]);
+  if (verdict === verdictOn(failures)) return failures;
+  const choices = failures.map((_, index) => failures.with(failures.length - 1 - index, failure));
+  return choices.find((some) => verdictOn(some) === verdict) ?? failures;
+}

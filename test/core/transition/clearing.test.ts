@@ -1,0 +1,177 @@
+import { describe, expect, test } from 'vitest';
+import type { RunEvent } from '../../../src/core/event.ts';
+import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
+import { transition } from '../../../src/core/transition.ts';
+import { clearingRecord, FAILED_AT_MS, FINGERPRINT, RUN, waitingRecord } from '../../support/records.ts';
+import { rulesWith } from '../policies.ts';
+import { clearAnswered, failed, NEXT_ATTEMPT, running, seen, seenRun, unavailable } from './events.ts';
+
+const DUE_MS = clearingRecord().dueAtMs;
+const DAY_MS = 24 * 3_600_000;
+const decide = (record: RunRecord, event: RunEvent, nowMs = DUE_MS, rules = rulesWith()) =>
+  transition(RUN, record, event, rules, nowMs);
+const notApplied = clearAnswered({ type: 'not_applied', reason: 'forbidden', retryAfterMs: null });
+
+describe('spending a retry', () => {
+  test('is one step with storing what the run looked like, and by when the clear must be sent', () => {
+    const { next, command } = decide(waitingRecord({ failureClass: 'infra' }), seen('failed'), FAILED_AT_MS + 60_000);
+    expect(command).toBe('send_clear');
+    expect(next).toMatchObject({
+      phase: 'clearing',
+      retriesUsed: 1,
+      retriesUsedByClass: { task_error: 1 },
+      clearsSent: 1,
+      fingerprint: FINGERPRINT,
+      wasFailed: true,
+      sendByMs: FAILED_AT_MS + 65_000,
+      dueAtMs: FAILED_AT_MS + 105_000,
+    });
+  });
+
+  test('does not happen a millisecond before the delay is over, whatever woke the record', () => {
+    const early = waitingRecord({ dueAtMs: 0 });
+    const after = decide(early, seen('failed'), early.retryAtMs - 1);
+    expect(after).toMatchObject({ command: null, reason: 'not_due_yet', next: { dueAtMs: early.retryAtMs } });
+  });
+
+  test.each([
+    ['max_retries lowered to what is used', { maxRetries: 1 }, 'max_retries_reached'],
+    ['retries switched off', { maxRetries: 0 }, 'retries_off'],
+    ['the exception is now never retried', { neverOn: ['ValueError'] }, 'never_on'],
+  ] as const)('is decided by the policy of that moment: %s', (_name, policy, reason) => {
+    const used = waitingRecord({ retriesUsed: 1, retriesUsedByClass: { task_error: 1 }, maxRetries: 2 });
+    const after = decide(used, seen('failed'), DUE_MS, rulesWith(policy));
+    expect(after).toMatchObject({ command: null, reason, next: { phase: 'giving_up', reason, retriesUsed: 1 } });
+  });
+
+  test('does not happen after max_duration', () => {
+    const after = decide(waitingRecord(), seen('failed'), FAILED_AT_MS + DAY_MS + 1);
+    expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'max_duration_reached' });
+  });
+});
+
+describe('an interrupting clear (gate: immediate)', () => {
+  const immediate = rulesWith({ gate: 'immediate' });
+  const unseen = waitingRecord({
+    fingerprint: null,
+    mayInterrupt: true,
+    attemptStartedAtMs: FINGERPRINT.startedAtMs,
+  });
+
+  test('hits only the attempt whose failure was reported', () => {
+    const same = decide(unseen, seen('running', running(FINGERPRINT)), DUE_MS, immediate);
+    expect(same).toMatchObject({ command: 'send_clear', next: { wasFailed: false } });
+    for (const event of [
+      seen('running', running(NEXT_ATTEMPT)),
+      seen('queued', { ...FINGERPRINT, startedAtMs: null, endedAtMs: null }),
+      seen('failed', NEXT_ATTEMPT),
+    ]) {
+      expect(decide(unseen, event, DUE_MS, immediate)).toMatchObject({ command: null, next: { phase: 'confirming' } });
+    }
+  });
+
+  test('does not happen any more where the policy says `settled` by now, unless the run has failed', () => {
+    const after = decide(unseen, seen('running', running(FINGERPRINT)), DUE_MS, rulesWith());
+    expect(after).toMatchObject({ command: null, next: { phase: 'confirming' } });
+    expect(decide(unseen, seen('failed'), DUE_MS, rulesWith())).toMatchObject({ command: 'send_clear' });
+  });
+
+  test('needs to know which attempt failed', () => {
+    const reported = (startedAtMs: number | null) =>
+      transition(RUN, null, failed({}, { startedAtMs }), immediate, DUE_MS).next;
+    expect(reported(null)).toMatchObject({ phase: 'confirming' });
+    expect(reported(1)).toMatchObject({ phase: 'waiting', mayInterrupt: true, attemptStartedAtMs: 1 });
+  });
+});
+
+describe('a clear whose outcome is not known', () => {
+  test('is not looked into while it may still be under way', () => {
+    const record = clearingRecord();
+    for (const event of [seen('failed'), seen('success'), seen('running', running(NEXT_ATTEMPT)), unavailable()]) {
+      expect(decide(record, event, record.dueAtMs - 1)).toMatchObject({ next: record, command: null });
+    }
+  });
+
+  test('is sent again on the same retry where the run is as before, with a number of its own', () => {
+    const { next, command } = decide(clearingRecord(), seen('failed'));
+    expect(command).toBe('send_clear');
+    expect(next).toMatchObject({ retriesUsed: 1, clearsSent: 2, dueAtMs: DUE_MS + 45_000 });
+  });
+
+  test('an answer to it that comes after the repeat changes nothing', () => {
+    const repeated = decide(clearingRecord(), seen('failed')).next as RunRecord;
+    expect(decide(repeated, clearAnswered({ type: 'accepted', run: null }, 1)).next).toBe(repeated);
+  });
+
+  test('counts as done where anything but the failed run of before is seen', () => {
+    for (const event of [
+      seen('failed', NEXT_ATTEMPT),
+      seen('running', running(NEXT_ATTEMPT)),
+      seen('queued', { ...NEXT_ATTEMPT, startedAtMs: null, endedAtMs: null }),
+    ]) {
+      expect(decide(clearingRecord(), event)).toMatchObject({ command: null, next: { phase: 'watching', attempt: 2 } });
+    }
+  });
+});
+
+describe('a clear that Airflow will not take for now', () => {
+  test('is sent again less and less often, also over repeats', () => {
+    const waits: number[] = [];
+    let record: RunRecord = clearingRecord();
+    for (let repeat = 0; repeat < 8; repeat += 1) {
+      const answered = decide(record, { ...notApplied, clear: record.clearsSent }).next as RecordIn<'clearing'>;
+      waits.push((answered.dueAtMs - DUE_MS) / 1_000);
+      record = decide({ ...answered, dueAtMs: DUE_MS }, seen('failed')).next as RunRecord;
+    }
+    expect(waits).toEqual([2, 4, 8, 16, 32, 60, 60, 60]);
+  });
+
+  test('is not sent any more after max_duration: people are told', () => {
+    const after = decide(clearingRecord(), seen('failed'), FAILED_AT_MS + DAY_MS + 1);
+    expect(after).toMatchObject({ command: null, next: { phase: 'giving_up', reason: 'max_duration_reached' } });
+    expect(after.next?.outbox).toHaveLength(1);
+  });
+
+  test('waits as long as the server asks, within reason', () => {
+    const asked = (retryAfterMs: number) =>
+      clearAnswered({ type: 'not_applied', reason: 'rate_limited', retryAfterMs });
+    const wait = (event: RunEvent) => (decide(clearingRecord(), event).next as RecordIn<'clearing'>).dueAtMs - DUE_MS;
+    expect([wait(asked(30_000)), wait(asked(10 ** 9)), wait(asked(0))]).toEqual([30_000, 900_000, 2_000]);
+  });
+});
+
+describe('no answer from the orchestrator after a clear of unknown outcome', () => {
+  test('is waited out', () => {
+    const after = decide(clearingRecord({ checks: 1 }), unavailable());
+    expect(after).toMatchObject({ command: null, next: { phase: 'clearing', dueAtMs: DUE_MS + 4_000, checks: 2 } });
+  });
+
+  test('until max_duration; then people are told, and our own clear is not taken for a person’s', () => {
+    const record = clearingRecord({ clearNumber: 0 });
+    const after = decide(record, unavailable(), FAILED_AT_MS + DAY_MS + 1).next as RunRecord;
+    expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_duration_reached', fingerprint: null });
+    // The clear had been applied: the attempt that it started fails.
+    const ours = failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs, clearNumber: 1 });
+    expect(decide(after, ours).next).toBe(after);
+    const looked = decide(after, seen('failed', NEXT_ATTEMPT)).next as RunRecord;
+    expect(looked).toMatchObject({ phase: 'giving_up', fingerprint: NEXT_ATTEMPT, retriesUsed: 1 });
+    // A person restarts it after that.
+    const persons = failed({}, { startedAtMs: (NEXT_ATTEMPT.startedAtMs ?? 0) + 1, clearNumber: 2 });
+    expect(decide(looked, persons).next).toMatchObject({ phase: 'confirming', retriesUsed: 0 });
+  });
+});
+
+describe('a clear that changed nothing', () => {
+  const accepted = clearAnswered({ type: 'accepted', run: seenRun('failed') });
+
+  test('of failed tasks only is followed by one of all tasks, on the same retry', () => {
+    const after = decide(clearingRecord({ mode: 'from_failure' }), accepted);
+    expect(after).toMatchObject({ command: 'send_clear', reason: 'retrying_all_tasks' });
+    expect(after.next).toMatchObject({ mode: 'all_tasks', retriesUsed: 1, clearsSent: 2 });
+  });
+
+  test('of all tasks needs a person', () => {
+    const after = decide(clearingRecord({ mode: 'all_tasks' }), accepted);
+    expect(after).toMatchObject({ command: null, next: { phase: 'giving_up', reason: 'clear_had_no_effect' } });
+  });
+});

@@ -1,0 +1,244 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { FailureReported, RunEvent } from '../../../src/core/event.ts';
+import { judge } from '../../../src/core/judgement.ts';
+import { dueAtOf, type PendingAlert, RunRecord, sameFingerprint } from '../../../src/core/record.ts';
+import type { Rules } from '../../../src/core/rules.ts';
+import { type Transition, transition } from '../../../src/core/transition.ts';
+import { RUN } from '../../support/records.ts';
+import { anyCallback, anyEvent, anyRecord, anyRules, anyTime } from './arbitraries.ts';
+
+const RUNS = { numRuns: 3_000 };
+
+interface Step {
+  readonly record: RunRecord | null;
+  readonly event: RunEvent;
+  readonly rules: Rules;
+  readonly nowMs: number;
+  readonly after: Transition;
+}
+
+const anyBefore = fc.option(anyRecord, { nil: null, freq: 20 });
+
+/** Checks one step from any valid record. */
+function forAnyStep(check: (step: Step) => void, events: fc.Arbitrary<RunEvent> = anyEvent): void {
+  fc.assert(
+    fc.property(anyBefore, events, anyRules, anyTime, (record, event, rules, nowMs) => {
+      check({ record, event, rules, nowMs, after: transition(RUN, record, event, rules, nowMs) });
+    }),
+    RUNS,
+  );
+}
+
+type AlertName = Pick<PendingAlert, 'dedupeKey' | 'channel'>;
+const isSame = (a: AlertName, b: AlertName) => a.dedupeKey === b.dedupeKey && a.channel === b.channel;
+
+describe('any step', () => {
+  test('starts from a record that can be stored', () => {
+    fc.assert(fc.property(anyRecord, (record) => void expect(RunRecord.parse(record)).toEqual(record)));
+  });
+
+  test('leads to a record that can be stored and read again', () => {
+    forAnyStep(({ after: { next } }) => {
+      if (next !== null) expect(RunRecord.parse(JSON.parse(JSON.stringify(next)))).toEqual(next);
+    });
+  });
+
+  test('gives the same answer again, and changes nothing it was given', () => {
+    forAnyStep(({ record, event, rules, nowMs, after }) => {
+      const frozen = [deepFreeze(structuredClone(record)), deepFreeze(structuredClone(event))] as const;
+      const again = transition(RUN, ...frozen, deepFreeze(structuredClone(rules)), nowMs);
+      expect(again).toEqual(after);
+      expect(again.next === frozen[0]).toBe(after.next === record);
+    });
+  });
+
+  test('leaves no record without a future, unless a person holds it', () => {
+    forAnyStep(({ after: { next } }) => {
+      if (next === null || next.held !== null) return;
+      expect(dueAtOf(next)).not.toBeNull();
+      if (next.phase === 'giving_up') expect(next.outbox).not.toEqual([]);
+    });
+  });
+
+  test('keeps everything within its bounds', () => {
+    forAnyStep(({ after: { next } }) => {
+      if (next === null) return;
+      expect(next.history.length).toBeLessThanOrEqual(60);
+      expect(next.failures.length).toBeLessThanOrEqual(20);
+      expect(next.earlierFailureIds.length).toBeLessThanOrEqual(100);
+      for (const { detail = '' } of next.history) expect(detail.length).toBeLessThanOrEqual(300);
+      if (next.phase === 'clearing') expect(next.failuresMeanwhile.length).toBeLessThanOrEqual(20);
+    });
+  });
+
+  test('drops no alert but one that was accepted or abandoned, and holds none twice', () => {
+    forAnyStep(({ record, event, after: { next } }) => {
+      const after = next?.outbox ?? [];
+      for (const alert of record?.outbox ?? []) {
+        const isAnswered = event.type === 'alert_answered' && isSame(alert, event);
+        const isFinal = isAnswered && (event.accepted || event.nextTryAtMs === null);
+        expect(after.filter((one) => isSame(one, alert))).toHaveLength(isFinal ? 0 : 1);
+      }
+      const names = after.map(({ dedupeKey, channel }) => `${channel} ${dedupeKey}`);
+      expect(new Set(names).size).toBe(names.length);
+    });
+  });
+});
+
+describe('spending a retry', () => {
+  test('happens only with the clear that it pays for, and within every cap in force', () => {
+    forAnyStep(({ record, rules, nowMs, after: { next, command } }) => {
+      const spent = (next?.retriesUsed ?? 0) - (record?.retriesUsed ?? 0);
+      if (record === null || next === null || spent <= 0) return;
+      expect([spent, command, record.phase, next.phase]).toEqual([1, 'send_clear', 'waiting', 'clearing']);
+      const cap = judge(rules.policy, record, nowMs);
+      expect(cap.retry).toBe(true);
+      expect(next.retriesUsed).toBeLessThanOrEqual(Math.min(cap.maxRetries, rules.policy.maxRetriesLimit));
+      expect(next.maxRetries).toBe(cap.maxRetries);
+      const byClass = Object.values(next.retriesUsedByClass).reduce((sum, used) => sum + used, 0);
+      expect(byClass).toBe(next.retriesUsed);
+    });
+  });
+
+  test('is never undone but by a new count, which only a person can open', () => {
+    forAnyStep(({ record, event, after: { next } }) => {
+      if (record === null || next === null || next.retriesUsed >= record.retriesUsed) return;
+      expect(['giving_up', 'gave_up']).toContain(record.phase);
+      expect(next.retriesUsed).toBe(0);
+      expect(['observed', 'failure_reported']).toContain(event.type);
+    });
+  });
+
+  test('every clear that is sent has a number of its own, and an end by which it must be sent', () => {
+    forAnyStep(({ record, rules, nowMs, after: { next, command } }) => {
+      if (command === null) {
+        if (record !== null && next !== null) expect(next.clearsSent).toBe(record.clearsSent);
+        return;
+      }
+      expect(next).toMatchObject({ phase: 'clearing', clearsSent: (record?.clearsSent ?? 0) + 1 });
+      if (next?.phase !== 'clearing') return;
+      expect(next.sendByMs).toBe(nowMs + rules.timing.sendWindowMs);
+      expect(next.dueAtMs).toBe(next.sendByMs + rules.timing.clearOutcomeMs);
+    });
+  });
+});
+
+describe('a clear is sent', () => {
+  test('only after a look that was made when it was due, at a run that was seen failed just now', () => {
+    forAnyStep(({ record, event, rules, nowMs, after: { command } }) => {
+      if (command === null || event.type !== 'observed' || record === null) return;
+      const { observation } = event;
+      expect(observation.type).toBe('found');
+      if (observation.type !== 'found') return;
+      expect(record.held).toBeNull();
+      const { gate, onSettleTimeout } = rules.policy;
+      if (gate === 'settled' && onSettleTimeout === 'give_up') expect(observation.state).toBe('failed');
+      if (record.phase === 'waiting') {
+        expect(nowMs).toBeGreaterThanOrEqual(record.retryAtMs);
+        if (record.fingerprint === null) expect(observation.fingerprint.startedAtMs).toBe(record.attemptStartedAtMs);
+        else expect(sameFingerprint(observation.fingerprint, record.fingerprint)).toBe(true);
+        if (record.fingerprint !== null) expect(observation.state).toBe('failed');
+      }
+      if (record.phase === 'clearing') {
+        expect(nowMs).toBeGreaterThanOrEqual(record.dueAtMs);
+        expect(nowMs).toBeLessThanOrEqual(record.firstFailedAtMs + rules.policy.maxDurationMs);
+        expect([observation.state, record.wasFailed]).toEqual(['failed', true]);
+        expect(sameFingerprint(observation.fingerprint, record.fingerprint)).toBe(true);
+      }
+    });
+  });
+
+  test('by no event but a look, or the answer that clearing only failed tasks changed nothing', () => {
+    forAnyStep(({ record, event, after: { next, command } }) => {
+      if (command === null || event.type === 'observed') return;
+      expect(event).toMatchObject({ type: 'clear_answered', outcome: { type: 'accepted', run: { state: 'failed' } } });
+      expect(record).toMatchObject({ phase: 'clearing', mode: 'from_failure', held: null });
+      expect(next).toMatchObject({ mode: 'all_tasks', retriesUsed: record?.retriesUsed });
+    });
+  });
+});
+
+describe('callbacks', () => {
+  test.each([0, 7_000])('twice are once, %d ms later: nothing but when to look may change', (laterMs) => {
+    forAnyStep(({ event, rules, nowMs, after }) => {
+      const again = transition(RUN, after.next, event, rules, nowMs + laterMs);
+      const look = { dueAtMs: 0, checks: 0 };
+      expect({ ...again.next, ...look }).toEqual({ ...after.next, ...look });
+      expect(again.command).toBeNull();
+    }, anyCallback);
+  });
+
+  test('of an earlier attempt change nothing', () => {
+    forAnyStep(({ record, event, after }) => {
+      if (record === null || event.type !== 'failure_reported' || !isCertainlyEarlier(record, event)) return;
+      expect(after).toMatchObject({ decision: 'stale', reason: 'earlier_attempt', command: null });
+      expect(after.next).toBe(record);
+    }, anyCallback);
+  });
+
+  test('alone never send a clear, spend a retry, or end a record', () => {
+    forAnyStep(({ record, after: { next, command } }) => {
+      expect(command).toBeNull();
+      if (record !== null && next !== null) expect(next.retriesUsed).toBeLessThanOrEqual(record.retriesUsed);
+      if (record !== null && record.retriesUsed > 0) expect(next).not.toBeNull();
+    }, anyCallback);
+  });
+
+  function isCertainlyEarlier(record: RunRecord, { failure, evidence }: FailureReported): boolean {
+    const { startedAtMs, clearNumber } = evidence;
+    const previousStartMs = record.previous?.wasFailed ? record.previous.fingerprint.startedAtMs : null;
+    if (failure.taskId !== null && failure.tryNumber !== null && record.earlierFailureIds.includes(failure.id))
+      return true;
+    if (clearNumber !== null && record.clearNumber !== null && clearNumber < record.clearNumber) return true;
+    return startedAtMs !== null && previousStartMs !== null && startedAtMs <= previousStartMs;
+  }
+});
+
+describe('a given-up run', () => {
+  test('comes back only by evidence that a person restarted it, and goes only when it is over', () => {
+    forAnyStep(({ record, event, nowMs, after: { next } }) => {
+      if (record?.phase !== 'giving_up' && record?.phase !== 'gave_up') return;
+      if (next?.phase === 'giving_up') return expect(record.phase).toBe('giving_up');
+      if (next?.phase === 'gave_up') return;
+      const known = record.fingerprint;
+      if (event.type === 'observed') {
+        const { observation } = event;
+        if (next === null) return expect(isOver(observation)).toBe(true);
+        if (observation.type !== 'found') return expect.unreachable();
+        expect(known !== null && !sameFingerprint(known, observation.fingerprint)).toBe(true);
+      } else if (event.type === 'failure_reported') {
+        const { startedAtMs, clearNumber } = event.evidence;
+        const isLaterStart = startedAtMs !== null && startedAtMs > (known?.startedAtMs ?? Number.POSITIVE_INFINITY);
+        const isMoreCleared = clearNumber !== null && clearNumber > (record.clearNumber ?? Number.POSITIVE_INFINITY);
+        expect(isLaterStart || isMoreCleared).toBe(true);
+      } else if (event.type === 'alert_answered') {
+        expect(record).toMatchObject({ phase: 'giving_up', reason: 'run_succeeded' });
+      } else {
+        expect(event.type).toBe('time_passed');
+        expect(nowMs).toBeGreaterThanOrEqual(record.phase === 'gave_up' ? record.expiresAtMs : Number.NaN);
+      }
+    });
+  });
+
+  function isOver(observation: { type: string; state?: string }): boolean {
+    return observation.type === 'missing' || observation.state === 'success';
+  }
+});
+
+describe('while a person holds the run', () => {
+  test('nothing is sent, no look counts, and it stays held', () => {
+    forAnyStep(({ record, event, after }) => {
+      if (record === null || record.held === null) return;
+      expect(after.command).toBeNull();
+      if (event.type === 'observed') expect(after.next).toBe(record);
+      if (after.next !== null) expect(after.next.held).toEqual(record.held);
+    });
+  });
+});
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const inner of Object.values(value)) deepFreeze(inner);
+  return Object.freeze(value);
+}
