@@ -9,10 +9,12 @@ export type StoredRecord =
 
 /** The text under which `record` is stored. Throws on a record that could not be read again: a bug of the caller. */
 export function encodeRecord(key: RunKey, record: RunRecord): string {
-  const text = JSON.stringify(record);
-  const stored = decodeRecord(key, text);
-  if (stored.type === 'unreadable') throw new TypeError(`Will not store what cannot be read again: ${stored.detail}`);
-  return text;
+  const { success, error } = RunRecord.safeParse(record);
+  if (!success) throw new TypeError(`Will not store what cannot be read again: ${prettifyError(error)}`);
+  if (record.dagId !== key.dagId || record.dagRunId !== key.dagRunId) {
+    throw new TypeError(`Will not store the record of ${formatRunKey(record)} as that of ${formatRunKey(key)}`);
+  }
+  return JSON.stringify(record);
 }
 
 /** Reads stored text as the record of `key`; says in words why that is impossible. */
