@@ -4,7 +4,6 @@
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -12,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { DAG_IDS, makeDagsFolder } from './dags-folder.ts';
 import { AIRFLOW_VERSIONS } from './settings.ts';
-import { type Airflow, startAirflow } from './start.ts';
+import { type Airflow, freePort, startAirflow } from './start.ts';
 
 const Callback = z.object({ dag_id: z.string(), task_id: z.string().optional(), try_number: z.int().optional() });
 const version = z.enum(AIRFLOW_VERSIONS).parse(process.argv[2] ?? AIRFLOW_VERSIONS[0]);
@@ -31,8 +30,8 @@ const sidecar = createServer(async (request, response) => {
   response.writeHead(202, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ decision: 'already_scheduled', reason: 'prove' }));
 });
-await new Promise<void>((listening) => sidecar.listen(0, '127.0.0.1', listening));
-const { port } = sidecar.address() as AddressInfo;
+const port = await freePort();
+await new Promise<void>((listening) => sidecar.listen(port, '127.0.0.1', listening));
 
 async function attempts(airflow: Airflow): Promise<void> {
   const [dagId] = DAG_IDS;
@@ -46,6 +45,16 @@ async function attempts(airflow: Airflow): Promise<void> {
   say(`clears: ${JSON.stringify(await airflow.api.clears(dagId, 'by+hand:1'))}`);
 }
 
+async function example(airflow: Airflow): Promise<void> {
+  await airflow.api.setPaused('dagain_example', false);
+  await airflow.api.trigger('dagain_example', 'e');
+  for (const ends of ['failed', 'failed', 'success']) {
+    const run = await airflow.api.waitForRun('dagain_example', 'e', ({ state }) => state === ends);
+    say(`example: ${run.state}`);
+    if (run.state === 'failed') await airflow.api.clear('dagain_example', 'e');
+  }
+}
+
 async function parallel(airflow: Airflow): Promise<void> {
   await airflow.api.trigger('eight_parallel_failures', 'p');
   const run = await airflow.api.waitForRun('eight_parallel_failures', 'p', ({ state }) => state === 'failed');
@@ -56,10 +65,12 @@ const folder = await mkdtemp(join(tmpdir(), 'dagain-prove-'));
 try {
   const dagsFolder = await makeDagsFolder(join(folder, 'dags'));
   const env = { DAGAIN_URL: `http://127.0.0.1:${port}` };
-  const airflow = await startAirflow({ version, home: join(folder, 'home'), dagsFolder, dagIds: DAG_IDS, env });
+  const dagIds = [...DAG_IDS, 'dagain_example'];
+  const airflow = await startAirflow({ version, home: join(folder, 'home'), dagsFolder, dagIds, env });
   say(`Airflow ${version} is ready at ${airflow.url}`);
   try {
     await attempts(airflow);
+    await example(airflow);
     await parallel(airflow);
     await airflow.kill();
     say('killed');
