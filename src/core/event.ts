@@ -36,6 +36,17 @@ export interface Observed {
     | SeenRun
     | { readonly type: 'missing' }
     | { readonly type: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | null };
+  /** Which tasks have failed, where no callback has told and the orchestrator was asked. */
+  readonly failedTasks?: readonly SeenTask[];
+}
+
+/** A failed task as the orchestrator shows it. */
+export interface SeenTask {
+  readonly taskId: string;
+  /** -1 where the task is not mapped. */
+  readonly mapIndex: number;
+  readonly tryNumber: number | null;
+  readonly operator: string | null;
 }
 
 /** What became of the clear request that goes by the number `clear`. */

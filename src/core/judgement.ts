@@ -83,12 +83,22 @@ function taskRefusal(policy: RetryPolicy, failure: Failure): Refusal | null {
   return null;
 }
 
-/** An exception matches by its dotted name, by the last part of it, or by a glob over either. */
 function isNeverRetried(policy: RetryPolicy, failure: Failure): boolean {
-  const type = failure.exceptionType;
-  if (type === null) return false;
+  return failure.refused || (failure.exceptionType !== null && isNamed(policy.neverOn, failure.exceptionType));
+}
+
+/** What task code raises to refuse another attempt, whatever the policy says. */
+const REFUSAL_TYPE = 'DoNotRetryDagRun';
+
+/** Whether the failing code refuses another attempt: by what it raised, or by a `never_on` of its own that matches. */
+export function refusesRetry(exceptionType: string | null, neverOn: readonly string[]): boolean {
+  return isNamed([REFUSAL_TYPE, ...neverOn], exceptionType ?? '');
+}
+
+/** An exception matches by its dotted name, by the last part of it, or by a glob over either. */
+function isNamed(globs: readonly string[], type: string): boolean {
   const lastPart = type.slice(type.lastIndexOf('.') + 1);
-  return matchesAnyGlob(policy.neverOn, type) || matchesAnyGlob(policy.neverOn, lastPart);
+  return matchesAnyGlob(globs, type) || matchesAnyGlob(globs, lastPart);
 }
 
 function dominantClass(failures: readonly Failure[]): FailureClass {

@@ -64,7 +64,7 @@ export const BUILT_IN_POLICY: RetryPolicy = {
   onlyTasks: null,
   ignoreTasks: [],
   ignoreOperators: [],
-  neverOn: ['AirflowFailException', 'DoNotRetryDagRun'],
+  neverOn: ['AirflowFailException'],
   manualRuns: 'retry',
   runOnLatestVersion: false,
   alerts: 'final',

@@ -30,6 +30,7 @@ export const REASONS = [
   ...REFUSALS,
   'failure_reported',
   'tags_not_known',
+  'override_clamped',
   'same_attempt',
   'earlier_attempt',
   'held_by_operator',

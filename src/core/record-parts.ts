@@ -41,6 +41,8 @@ export const Failure = z.strictObject({
   failureClass: FailureClass,
   failedAtMs: TimeMs,
   logUrl: z.string().nullable(),
+  /** The failing code itself said that no attempt would help. */
+  refused: z.boolean(),
 });
 export type Failure = z.infer<typeof Failure>;
 

@@ -20,6 +20,8 @@ export interface Rules {
   readonly timing: Timing;
   /** The Dag's tags are not known yet, so that a refusal may still turn out wrong. */
   readonly isProvisional: boolean;
+  /** The callback asked for more than the limits allow, and has been given less. */
+  readonly isOverrideClamped: boolean;
 }
 
 export const BUILT_IN_TIMING: Timing = {

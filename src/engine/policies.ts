@@ -31,6 +31,7 @@ interface Remembered {
   readonly policy: ResolvedPolicy;
 }
 
+const CALLBACK = 'callback';
 const MAX_REMEMBERED = 10_000;
 
 /** Lays the layers over each other: environment, file defaults, first matching entry, Dag tags, callback; then limits. */
@@ -66,14 +67,16 @@ export function createPolicies({ current, timing, alertChannels, tags }: Policie
     if (tagged !== null) layers.push({ source: 'Dag tags', layer: tagged.layer });
     // Validated when it came in; one that an older version stored and this one does not know is left out.
     const parsed = override === null ? null : PolicyLayer.safeParse(override);
-    if (parsed?.success) layers.push({ source: 'callback', layer: parsed.data });
+    if (parsed?.success) layers.push({ source: CALLBACK, layer: parsed.data });
     return resolvePolicy(layers, file.limits, alertChannels);
   }
 
   return {
     async rulesFor(dagId, override) {
       const isProvisional = tags.remembered(dagId) === null;
-      return { policy: resolve(dagId, override).policy, timing, isProvisional };
+      const { policy, clamped } = resolve(dagId, override);
+      const isOverrideClamped = clamped.some(({ source }) => source === CALLBACK);
+      return { policy, timing, isProvisional, isOverrideClamped };
     },
     refresh: (dagId) => tags.refresh(dagId),
     async explain(dagId) {

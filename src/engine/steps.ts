@@ -1,7 +1,8 @@
 import type { Observed } from '../core/event.ts';
-import type { RecordIn, RunRecord } from '../core/record.ts';
+import type { RetryPolicy } from '../core/policy.ts';
+import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
-import type { ClearOutcome, Orchestrator } from '../orchestrator/port.ts';
+import type { ClearOutcome, Orchestrator, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
@@ -27,9 +28,10 @@ export interface Stepper {
 export function createStepper(deps: StepDeps): Stepper {
   const { swapLoop, orchestrator, clock, log, telemetry } = deps;
 
-  async function observe(key: RunKey): Promise<Observed> {
+  async function observe(key: RunKey, record: RunRecord): Promise<Observed> {
     // Without the Dag's tags nobody knows whether it may be retried: the same as not being able to look.
     if (!(await deps.policies.refresh(key.dagId))) {
+      log.warn({ run: formatRunKey(key) }, "the Dag's tags could not be read: nothing is decided without them");
       return { type: 'observed', observation: { type: 'unavailable', reason: 'tags_not_known', retryAfterMs: null } };
     }
     const startedAtMs = clock.nowMs();
@@ -42,7 +44,16 @@ export function createStepper(deps: StepDeps): Stepper {
         'the orchestrator gave no usable answer',
       );
     }
-    return { type: 'observed', observation };
+    if (!lacksTasks(record, observation)) return { type: 'observed', observation };
+    const failed = await orchestrator.failedTasks(key);
+    if (failed.type === 'found') return { type: 'observed', observation, failedTasks: failed.tasks };
+    log.warn(
+      { run: formatRunKey(key), reason: failed.reason, detail: failed.detail },
+      'failed tasks could not be read',
+    );
+    const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
+    // Where the policy asks which task failed, nothing is decided without knowing.
+    return { type: 'observed', observation: selectsTasks(policy) ? failed : observation };
   }
 
   function tell(key: RunKey, applied: Applied): void {
@@ -103,7 +114,7 @@ export function createStepper(deps: StepDeps): Stepper {
     async step(key, current) {
       const { value: record } = current;
       const isExpired = record.phase === 'gave_up' && clock.nowMs() >= record.expiresAtMs;
-      const event = isExpired ? ({ type: 'time_passed' } as const) : await observe(key);
+      const event = isExpired ? ({ type: 'time_passed' } as const) : await observe(key, record);
       const applied = await swapLoop.applyTo(key, current, event);
       // Somebody else changed the record meanwhile: what was read may be older than that, so it counts for nothing.
       if (applied === null) return;
@@ -111,4 +122,25 @@ export function createStepper(deps: StepDeps): Stepper {
       if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
     },
   };
+}
+
+/** Whether the run has failed and no callback has told which of its tasks did. */
+function lacksTasks(record: RunRecord, observation: RunObservation): boolean {
+  if (observation.type !== 'found' || observation.state !== 'failed') return false;
+  switch (record.phase) {
+    case 'confirming':
+    case 'watching':
+      return record.failures.every((failure) => failure.taskId === null);
+    case 'waiting':
+    case 'giving_up':
+    case 'gave_up':
+      // Another attempt than the one that is known: a person's.
+      return record.fingerprint !== null && !sameFingerprint(record.fingerprint, observation.fingerprint);
+    case 'clearing':
+      return false;
+  }
+}
+
+function selectsTasks(policy: RetryPolicy): boolean {
+  return policy.onlyTasks !== null || policy.ignoreTasks.length > 0 || policy.ignoreOperators.length > 0;
 }

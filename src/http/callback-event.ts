@@ -1,5 +1,7 @@
 import { classify } from '../core/classify.ts';
 import type { AttemptEvidence, FailureReported } from '../core/event.ts';
+import { refusesRetry } from '../core/judgement.ts';
+import { PolicyLayer } from '../core/policy-layer.ts';
 import type { Failure } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body.ts';
@@ -36,10 +38,12 @@ export function runFailure(body: RunFailedBody, nowMs: number): FailureReported 
 type FailureBody = Omit<RunFailedBody, 'reason'>;
 
 function reported(body: FailureBody, failure: Failure): FailureReported {
-  return { type: 'failure_reported', failure, evidence: evidenceOf(body), override: body.retry ?? null };
+  // A refusal is about this failure; as a layer of policy it would outlive it.
+  const override = failure.refused ? null : (body.retry ?? null);
+  return { type: 'failure_reported', failure, evidence: evidenceOf(body), override };
 }
 
-type Description = Pick<Failure, 'exceptionType' | 'message' | 'failureClass' | 'failedAtMs' | 'logUrl'>;
+type Description = Pick<Failure, 'exceptionType' | 'message' | 'failureClass' | 'failedAtMs' | 'logUrl' | 'refused'>;
 
 function descriptionOf(body: FailureBody, runReason: string | null, nowMs: number): Description {
   const exceptionType = body.exception?.type ?? null;
@@ -51,7 +55,12 @@ function descriptionOf(body: FailureBody, runReason: string | null, nowMs: numbe
     // A worker's clock may be ahead; core bounds what lies too far back.
     failedAtMs: Math.min(body.failed_at ?? nowMs, nowMs),
     logUrl: body.log_url ?? null,
+    refused: refusesRetry(exceptionType, neverOnOf(body)),
   };
+}
+
+function neverOnOf({ retry }: FailureBody): readonly string[] {
+  return retry == null ? [] : (PolicyLayer.parse(retry).never_on ?? []);
 }
 
 function evidenceOf({ dag_run: run }: FailureBody): AttemptEvidence {

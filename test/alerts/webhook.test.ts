@@ -28,6 +28,7 @@ const ALERT: Alert = {
       failureClass: 'task_error',
       failedAtMs: NOW_MS,
       logUrl: 'http://airflow/log',
+      refused: false,
     },
   ],
   runUrl: 'http://airflow/dags/etl/runs/run%2B1',

@@ -8,5 +8,11 @@ export function policyWith(changes: Partial<RetryPolicy> = {}): RetryPolicy {
 
 /** What a transition is decided under: `policyWith`, the built-in timing, and tags that are known. */
 export function rulesWith(changes: Partial<RetryPolicy> = {}, rules: Partial<Omit<Rules, 'policy'>> = {}): Rules {
-  return { timing: BUILT_IN_TIMING, isProvisional: false, ...rules, policy: policyWith(changes) };
+  return {
+    timing: BUILT_IN_TIMING,
+    isProvisional: false,
+    isOverrideClamped: false,
+    ...rules,
+    policy: policyWith(changes),
+  };
 }

@@ -55,7 +55,9 @@ describe('PolicyLayer', () => {
       path: ['retries'],
       message: 'must be N, [N, delay] or [N, min, max], where N is a whole number or unlimited',
     });
-    expect(issueOf({ max_retries: 1.5 })?.message).toBe('must be a whole number of retries, 0 or more');
+    expect(issueOf({ max_retries: 1.5 })?.message).toBe(
+      'must be a whole number of retries from 0 to 1000, or unlimited',
+    );
   });
 
   test('every key says what it is for', () => {

@@ -40,6 +40,7 @@ describe('a failed task', () => {
           failureClass: 'task_error',
           failedAtMs: NOW_MS,
           logUrl: null,
+          refused: false,
         },
         evidence: { startedAtMs: null, clearNumber: null, runType: null },
         override: null,
@@ -74,6 +75,7 @@ describe('a failed task', () => {
         failureClass: 'timeout',
         failedAtMs: Date.UTC(2026, 0, 1, 11, 59, 58, 123),
         logUrl: 'http://airflow:8080/dags/etl/runs/x/tasks/load?try_number=2',
+        refused: false,
       },
       evidence: { startedAtMs: Date.UTC(2026, 0, 1, 11, 0, 0, 654), clearNumber: 1, runType: 'scheduled' },
       override: { max_retries: 3, delay: '30s' },
@@ -305,5 +307,23 @@ describe('the answer', () => {
       due_at: null,
       reason: 'no_record',
     });
+  });
+});
+
+describe('a failing task that refuses another attempt', () => {
+  test.each([
+    ['by what it raised', { exception: { type: 'dagain_airflow.DoNotRetryDagRun' }, retry: { max_retries: 0 } }],
+    ['by a never_on of its own', { retry: { never_on: ['*'] } }],
+    [
+      'by a never_on that names what it raised',
+      { exception: { type: 'a.KeyError' }, retry: { never_on: ['KeyError'] } },
+    ],
+  ])('%s: the refusal is of this failure, and no layer of policy', async (_name, more) => {
+    expect(await failureOf(more)).toMatchObject({ failure: { refused: true }, override: null });
+  });
+
+  test('a cap of 0 or another never_on alone is policy, not a refusal', async () => {
+    const retry = { max_retries: 0, never_on: ['KeyError'] };
+    expect(await failureOf({ retry })).toMatchObject({ failure: { refused: false }, override: retry });
   });
 });

@@ -21,7 +21,12 @@ let http: Serving;
 const policies: SwapLoopDeps['policies'] = {
   async rulesFor(_dagId, override): Promise<Rules> {
     const layers = override === null ? [] : [{ source: 'callback', layer: PolicyLayer.parse(override) }];
-    return { policy: resolvePolicy(layers, {}, []).policy, timing: BUILT_IN_TIMING, isProvisional: false };
+    return {
+      policy: resolvePolicy(layers, {}, []).policy,
+      timing: BUILT_IN_TIMING,
+      isProvisional: false,
+      isOverrideClamped: false,
+    };
   },
   refresh: async () => true,
   explain: () => Promise.reject(new Error('not asked for here')),

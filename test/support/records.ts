@@ -36,6 +36,7 @@ export const FAILURE: Failure = {
   failureClass: 'task_error',
   failedAtMs: FAILED_AT_MS,
   logUrl: null,
+  refused: false,
 };
 
 export const ALERT: PendingAlert = {

@@ -1,5 +1,6 @@
 import type { FailureReported } from '../event.ts';
 import { isFinalRefusal, type Judgement } from '../judgement.ts';
+import type { Reason } from '../reason.ts';
 import type { RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import type { RunKey } from '../run-key.ts';
@@ -26,7 +27,7 @@ export function beginCount(fields: CommonFields, event: FailureReported, rules: 
   const judgement = judgeRecord(common, rules, nowMs);
   const isRefused = !judgement.retry && !isFinalRefusal(judgement.reason);
   // A Dag may switch retries on in its tags: what they say is found out while the failure is confirmed.
-  if (isRefused && rules.isProvisional) return toConfirming(common, judgement, null, event, nowMs);
+  if (isRefused && rules.isProvisional) return toConfirming(common, judgement, null, event, rules, nowMs);
   if (isRefused) return unchanged(null, 'not_retryable', judgement.reason);
   return confirm(common, judgement, event, rules, nowMs);
 }
@@ -72,9 +73,9 @@ function confirm(
       failureClass: judgement.failureClass,
       checks: 0,
     };
-    return answer(become(next, 'retry_scheduled', 'failure_reported'), judgement);
+    return answer(become(next, 'retry_scheduled', reasonFor(judgement, rules)), judgement);
   }
-  return answer(toConfirming(common, judgement, retryAtMs, event, nowMs), judgement);
+  return answer(toConfirming(common, judgement, retryAtMs, event, rules, nowMs), judgement);
 }
 
 function toConfirming(
@@ -82,6 +83,7 @@ function toConfirming(
   judgement: Judgement,
   expectedRetryAtMs: number | null,
   event: FailureReported,
+  rules: Rules,
   nowMs: number,
 ): Transition {
   const next: RunRecord = {
@@ -95,7 +97,12 @@ function toConfirming(
     checks: 0,
     unavailableSinceMs: null,
   };
-  return become(next, 'retry_scheduled', judgement.retry ? 'failure_reported' : 'tags_not_known');
+  return become(next, 'retry_scheduled', reasonFor(judgement, rules));
+}
+
+function reasonFor(judgement: Judgement, rules: Rules): Reason {
+  if (!judgement.retry) return 'tags_not_known';
+  return rules.isOverrideClamped ? 'override_clamped' : 'failure_reported';
 }
 
 /** What the caller is told: the decision that follows once the run has really failed. */

@@ -1,10 +1,11 @@
-import type { Observed } from '../event.ts';
+import type { Observed, SeenTask } from '../event.ts';
 import type { RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
 import { commonOf } from './fields.ts';
 import { become, type Transition } from './result.ts';
 import { giveUp, judgeRecord, nextLookMs, refuse, settle } from './steps.ts';
+import { withSeenTasks } from './unreported.ts';
 import { showsPrevious } from './which-attempt.ts';
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
@@ -13,11 +14,12 @@ type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 export function observedConfirming(
   record: RecordIn<'confirming'>,
   seen: Answer,
+  tasks: readonly SeenTask[],
   rules: Rules,
   nowMs: number,
 ): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen, rules, nowMs);
-  const known = { ...record, runType: seen.runType ?? record.runType };
+  const known = { ...withSeenTasks(record, tasks, nowMs), runType: seen.runType ?? record.runType };
   const isStillPrevious = showsPrevious(record.previous, seen);
   if (seen.state === 'failed' && !isStillPrevious) return settle(known, seen.fingerprint, rules, nowMs);
   if (isStillPrevious && record.previous?.mode != null) {

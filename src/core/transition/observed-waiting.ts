@@ -1,4 +1,4 @@
-import type { Observed, SeenRun } from '../event.ts';
+import type { Observed, SeenRun, SeenTask } from '../event.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { startClear } from './clear.ts';
@@ -12,7 +12,13 @@ type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 type Waiting = RecordIn<'waiting'>;
 
 /** The delay is over, or there is news: is this still the attempt that failed? */
-export function observedWaiting(record: Waiting, seen: Answer, rules: Rules, nowMs: number): Transition {
+export function observedWaiting(
+  record: Waiting,
+  seen: Answer,
+  tasks: readonly SeenTask[],
+  rules: Rules,
+  nowMs: number,
+): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen.retryAfterMs, rules, nowMs);
   if (record.fingerprint === null) return unseenSoFar(record, seen, rules, nowMs);
   if (sameFingerprint(record.fingerprint, seen.fingerprint)) {
@@ -20,7 +26,7 @@ export function observedWaiting(record: Waiting, seen: Answer, rules: Rules, now
   }
   // A person's clear wins: the pending retry is dropped, unspent.
   const previous = { fingerprint: record.fingerprint, wasFailed: true, mode: null };
-  return followPerson(record, previous, seen, rules, nowMs);
+  return followPerson(record, previous, seen, tasks, rules, nowMs);
 }
 
 /** Only where a run that has not finished may be cleared: it must at least be the attempt whose failure was reported. */

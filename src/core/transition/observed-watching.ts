@@ -1,16 +1,22 @@
-import type { Observed } from '../event.ts';
+import type { Observed, SeenTask } from '../event.ts';
 import type { RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
 import { become, type Transition } from './result.ts';
 import { judgeRecord, nextLookMs, settle } from './steps.ts';
-import { unreported } from './watch.ts';
+import { unreported, withSeenTasks } from './unreported.ts';
 import { showsPrevious } from './which-attempt.ts';
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 
 /** How does the new attempt do? Its failure counts whether or not a callback told of it. */
-export function observedWatching(record: RecordIn<'watching'>, seen: Answer, rules: Rules, nowMs: number): Transition {
+export function observedWatching(
+  record: RecordIn<'watching'>,
+  seen: Answer,
+  tasks: readonly SeenTask[],
+  rules: Rules,
+  nowMs: number,
+): Transition {
   if (seen.type === 'unavailable') {
     const checks = record.checks + 1;
     const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
@@ -26,6 +32,9 @@ export function observedWatching(record: RecordIn<'watching'>, seen: Answer, rul
     const { failureClass } = judgeRecord(record, rules, nowMs);
     return foundUnchanged(record, record.previous, failureClass, rules, nowMs);
   }
-  const known = record.failures.length > 0 ? record : { ...record, failures: [unreported(seen, nowMs)] };
+  const known =
+    record.failures.length > 0
+      ? withSeenTasks(record, tasks, nowMs)
+      : { ...record, failures: unreported(seen, tasks, nowMs) };
   return settle(known, seen.fingerprint, rules, nowMs);
 }

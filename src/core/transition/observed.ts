@@ -1,4 +1,4 @@
-import type { Observed } from '../event.ts';
+import type { Observed, SeenTask } from '../event.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, repeatClear } from './clear.ts';
@@ -15,7 +15,7 @@ import { followPerson, nextClearNumber } from './watch.ts';
  * loaded: applied to any other, "failed as before" could pass for an attempt that failed again.
  */
 export function onObserved(record: RunRecord, event: Observed, rules: Rules, nowMs: number): Transition {
-  const { observation } = event;
+  const { observation, failedTasks = [] } = event;
   if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
   // The request may still be under way, so that what was read says nothing yet.
   if (record.phase === 'clearing' && nowMs < record.dueAtMs) return unchanged(record, 'retry_scheduled', 'not_due_yet');
@@ -25,16 +25,16 @@ export function onObserved(record: RunRecord, event: Observed, rules: Rules, now
   }
   switch (record.phase) {
     case 'confirming':
-      return observedConfirming(record, observation, rules, nowMs);
+      return observedConfirming(record, observation, failedTasks, rules, nowMs);
     case 'waiting':
-      return observedWaiting(record, observation, rules, nowMs);
+      return observedWaiting(record, observation, failedTasks, rules, nowMs);
     case 'clearing':
       return observedClearing(record, observation, rules, nowMs);
     case 'watching':
-      return observedWatching(record, observation, rules, nowMs);
+      return observedWatching(record, observation, failedTasks, rules, nowMs);
     case 'giving_up':
     case 'gave_up':
-      return observedGivenUp(record, observation, rules, nowMs);
+      return observedGivenUp(record, observation, failedTasks, rules, nowMs);
   }
 }
 
@@ -67,6 +67,7 @@ function giveUpUnseen(record: RecordIn<'clearing'>, rules: Rules, nowMs: number)
 function observedGivenUp(
   record: RecordIn<'giving_up'> | RecordIn<'gave_up'>,
   seen: UsefulAnswer,
+  tasks: readonly SeenTask[],
   rules: Rules,
   nowMs: number,
 ): Transition {
@@ -79,7 +80,7 @@ function observedGivenUp(
   const isRestarted = known !== null && !sameFingerprint(known, seen.fingerprint);
   if (isRestarted) {
     const previous = { fingerprint: known, wasFailed: true, mode: null };
-    const followed = followPerson(withNewCount(record, nowMs), previous, seen, rules, nowMs);
+    const followed = followPerson(withNewCount(record, nowMs), previous, seen, tasks, rules, nowMs);
     // Where the policy does not retry it any more, the tombstone stays rather than leaving nothing behind.
     if (followed.next !== null) return followed;
   }

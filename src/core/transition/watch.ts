@@ -1,10 +1,11 @@
-import type { SeenRun } from '../event.ts';
+import type { SeenRun, SeenTask } from '../event.ts';
 import type { Reason } from '../reason.ts';
 import type { Failure, PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition } from './result.ts';
 import { settle } from './steps.ts';
+import { unreported } from './unreported.ts';
 
 interface Start {
   readonly startedBy: 'dagain' | 'person';
@@ -54,29 +55,13 @@ export function followPerson(
   record: RunRecord,
   previous: PreviousAttempt,
   seen: SeenRun,
+  tasks: readonly SeenTask[],
   rules: Rules,
   nowMs: number,
 ): Transition {
   const reason = 'restarted_by_person';
   const watched = watchFrom(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
   if (seen.state !== 'failed') return become(watched, 'retry_scheduled', reason);
-  const failed = { ...watched, failures: [unreported(seen, nowMs)] };
+  const failed = { ...watched, failures: unreported(seen, tasks, nowMs) };
   return { ...settle(failed, seen.fingerprint, rules, nowMs), reason };
-}
-
-/** The failure that no callback told of: most often the worker was killed. */
-export function unreported(seen: SeenRun, nowMs: number): Failure {
-  const failedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
-  return {
-    id: `unreported:${seen.fingerprint.startedAtMs ?? seen.fingerprint.queuedAtMs ?? failedAtMs}`,
-    taskId: null,
-    mapIndex: null,
-    tryNumber: null,
-    operator: null,
-    exceptionType: null,
-    message: 'failed without a callback',
-    failureClass: 'infra',
-    failedAtMs,
-    logUrl: null,
-  };
 }

@@ -1,0 +1,44 @@
+import type { SeenRun, SeenTask } from '../event.ts';
+import type { Failure, RunRecord } from '../record.ts';
+import { MAX_FAILURES } from './fields.ts';
+
+/** The failures that no callback told of: most often the worker was killed. */
+export function unreported(seen: SeenRun, tasks: readonly SeenTask[], nowMs: number): Failure[] {
+  const failedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
+  const about = { message: 'failed without a callback', failureClass: 'infra', failedAtMs } as const;
+  if (tasks.length > 0) return tasks.slice(0, MAX_FAILURES).map((task) => failureOf(task, about));
+  const id = `unreported:${seen.fingerprint.startedAtMs ?? seen.fingerprint.queuedAtMs ?? failedAtMs}`;
+  return [{ ...UNKNOWN, ...about, id }];
+}
+
+/** Adds the tasks that have failed to what is known of the run's failure as a whole. */
+export function withSeenTasks<R extends RunRecord>(record: R, tasks: readonly SeenTask[], nowMs: number): R {
+  const isKnown = ({ taskId, mapIndex }: SeenTask) =>
+    record.failures.some((failure) => failure.taskId === taskId && (failure.mapIndex ?? -1) === mapIndex);
+  // The run's own failure tells why, the tasks only which: they take over its class.
+  const [first] = record.failures;
+  const about = {
+    message: first?.message ?? null,
+    failureClass: first?.failureClass ?? 'task_error',
+    failedAtMs: first?.failedAtMs ?? nowMs,
+  };
+  const more = tasks.filter((task) => !isKnown(task)).map((task) => failureOf(task, about));
+  return { ...record, failures: [...record.failures, ...more].slice(0, MAX_FAILURES) };
+}
+
+const UNKNOWN = {
+  taskId: null,
+  mapIndex: null,
+  tryNumber: null,
+  operator: null,
+  exceptionType: null,
+  logUrl: null,
+  refused: false,
+} as const;
+
+function failureOf(task: SeenTask, about: Pick<Failure, 'message' | 'failureClass' | 'failedAtMs'>): Failure {
+  const { taskId, mapIndex, tryNumber, operator } = task;
+  // The form that a callback without an instance id is given, so that a late one is recognised.
+  const id = `task:${taskId}|${mapIndex}|${tryNumber ?? 0}`;
+  return { ...UNKNOWN, ...about, id, taskId, mapIndex, tryNumber, operator };
+}

@@ -1,0 +1,80 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parsePolicyFile } from '../../src/config/policy-file.ts';
+import { generatedFiles, ROOT } from './generated.ts';
+import { PRIOR_ART } from './prior-art.ts';
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const README = read('README.md');
+
+describe('what is made from the code is up to date (else: npm run docs)', () => {
+  test.each(generatedFiles())('$path', ({ path, text }) => {
+    expect(read(path)).toBe(text);
+  });
+});
+
+describe('the README', () => {
+  test('links to files and headings that exist', () => {
+    const headings = [...README.matchAll(/^#+ (.+)$/gm)].map((match) => toAnchor(match[1] ?? ''));
+    const links = [...README.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
+    const broken = links.filter((link) => {
+      if (/^https?:/.test(link)) return false;
+      return link.startsWith('#') ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, link));
+    });
+    expect(links.length).toBeGreaterThan(10);
+    expect(broken).toEqual([]);
+  });
+
+  test('names only npm scripts that exist', () => {
+    const scripts = Object.keys(JSON.parse(read('package.json')).scripts);
+    const named = [...README.matchAll(/npm run ([a-z:0-9]+)/g)].map((match) => match[1] ?? '');
+    expect(named.filter((name) => !scripts.includes(name))).toEqual([]);
+  });
+
+  test('shows policies that are valid', () => {
+    const blocks = ['README.md', 'deploy/policy/reference.md'].flatMap((path) =>
+      [...read(path).matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? ''),
+    );
+    expect(blocks.length).toBeGreaterThanOrEqual(2);
+    for (const block of blocks) expect(() => parsePolicyFile(block, 'block')).not.toThrow();
+  });
+});
+
+test('the example policy is valid', () => {
+  expect(parsePolicyFile(read('deploy/policy/example.yaml'), 'example.yaml').dags).toHaveLength(3);
+});
+
+describe('the table of prior art', () => {
+  test('each row names a test that exists', () => {
+    expect(PRIOR_ART.length).toBeGreaterThan(30);
+    const missing = PRIOR_ART.filter(
+      ({ proof: [file, title] }) => !existsSync(join(ROOT, file)) || !read(file).includes(title),
+    );
+    expect(missing.map(({ proof }) => proof)).toEqual([]);
+  });
+
+  test('covers all four systems', () => {
+    expect(new Set(PRIOR_ART.map((row) => row.system))).toEqual(
+      new Set(['Airflow recipe', 'Dagster', 'Coflux', 'DolphinScheduler']),
+    );
+  });
+});
+
+test('nothing that is committed names a registry or a folder of this machine', () => {
+  const hosts = /registry\.npmjs|pypi\.org|proxy\.golang|files\.pythonhosted|deb\.debian/;
+  const texts = ['README.md', 'package.json', 'package-lock.json', '.npmrc', 'Dockerfile', '.ci/run'];
+  const deployed = readdirSync(join(ROOT, 'deploy'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => /\.(md|ya?ml|py|json|txt|toml)$/.test(name))
+    .map((name) => join('deploy', name));
+  expect(
+    [...texts, ...deployed].filter((path) => hosts.test(read(path)) || /\/(work|root)\//.test(read(path))),
+  ).toEqual([]);
+});
+
+function toAnchor(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+}

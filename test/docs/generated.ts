@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { policyFileSchema } from '../../src/cli/policy.ts';
+import { policyReference } from '../../src/cli/policy-reference.ts';
+import { SETTINGS, type Setting } from '../../src/config/environment.ts';
+import { priorArtTable } from './prior-art.ts';
+
+export const ROOT = join(import.meta.dirname, '../..');
+
+/** A file and what it must hold; `npm run docs` writes it. */
+export interface GeneratedFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+export function generatedFiles(): GeneratedFile[] {
+  return [
+    { path: 'deploy/policy/reference.md', text: policyReference() },
+    { path: 'deploy/policy/policy.schema.json', text: `${JSON.stringify(policyFileSchema(), null, 2)}\n` },
+    { path: 'README.md', text: readme() },
+  ];
+}
+
+/** The README with its generated tables put in anew; all else stays. */
+function readme(): string {
+  const text = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  return [
+    ['settings', settingsTable()],
+    ['prior-art', priorArtTable()],
+  ].reduce((page, [name = '', table = '']) => replaceSection(page, name, table), text);
+}
+
+function replaceSection(page: string, name: string, content: string): string {
+  const [begin, end] = [`<!-- ${name}: made by npm run docs -->`, `<!-- /${name} -->`];
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`README.md has no section "${begin}" to "${end}"`);
+  return `${page.slice(0, from)}${begin}\n${content}\n${page.slice(to)}`;
+}
+
+function settingsTable(): string {
+  const rows = Object.entries(SETTINGS as Record<string, Setting<unknown>>).map(([name, one]) => {
+    const fallback = one.fallback === null ? '' : `\`${one.fallback}\``;
+    return `| \`${name}\`${one.secret === true ? ' *' : ''} | ${fallback} | ${one.description} |`;
+  });
+  return ['| name | default | for |', '|---|---|---|', ...rows].join('\n');
+}
