@@ -29,8 +29,7 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
 function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
   const { outbox, history, attempt, clearsSent, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
-  const previous: PreviousAttempt | null =
-    fingerprint === null ? null : { fingerprint, wasFailed: event.evidence.startedAtMs !== null, mode: null };
+  const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
     ...freshFields(record, nowMs),
     outbox,

@@ -27,7 +27,7 @@ export function observedConfirming(
     return foundUnchanged(known, record.previous, failureClass, rules, nowMs);
   }
   // Still running, or a person's restart that was reported does not show yet.
-  if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) return notSettledInTime(record, rules, nowMs);
+  if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) return notSettledInTime(record, seen, rules, nowMs);
   return lookAgain({ ...record, unavailableSinceMs: null }, 'not_settled', null, rules, nowMs);
 }
 
@@ -51,10 +51,17 @@ function unavailable(
   return lookAgain({ ...record, unavailableSinceMs }, 'orchestrator_unavailable', seen.retryAfterMs, rules, nowMs);
 }
 
-function notSettledInTime(record: RecordIn<'confirming'>, rules: Rules, nowMs: number): Transition {
+function notSettledInTime(
+  record: RecordIn<'confirming'>,
+  seen: Extract<Answer, { type: 'found' }>,
+  rules: Rules,
+  nowMs: number,
+): Transition {
   const judgement = judgeRecord(record, rules, nowMs);
   const mayClear = rules.policy.onSettleTimeout === 'clear' && judgement.retry && record.attemptStartedAtMs !== null;
-  if (!mayClear) return giveUp(record, 'settle_timeout', null, rules, nowMs);
+  // One that has not started yet has no marks that stay.
+  const fingerprint = seen.fingerprint.startedAtMs === null ? null : seen.fingerprint;
+  if (!mayClear) return giveUp(record, 'settle_timeout', fingerprint, rules, nowMs);
   const next: RunRecord = {
     ...commonOf(record),
     phase: 'waiting',

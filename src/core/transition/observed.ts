@@ -8,7 +8,7 @@ import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, nextLookMs } from './steps.ts';
-import { followPerson, nextClearNumber } from './watch.ts';
+import { followPerson } from './watch.ts';
 
 /**
  * The orchestrator was asked about the run. `event` must have been read after this very version of the record was
@@ -44,7 +44,9 @@ type UsefulAnswer = Exclude<Observed['observation'], { type: 'missing' }>;
 function observedClearing(record: RecordIn<'clearing'>, seen: UsefulAnswer, rules: Rules, nowMs: number): Transition {
   const isTooLate = nowMs > record.firstFailedAtMs + rules.policy.maxDurationMs;
   if (seen.type === 'unavailable') {
-    if (isTooLate) return giveUpUnseen(record, rules, nowMs);
+    // Whether the clear was applied stays unknown: if it was, the attempt that it started must not pass for a person's.
+    const unseen = 'the orchestrator did not answer';
+    if (isTooLate) return giveUp(record, 'max_duration_reached', null, rules, nowMs, unseen);
     const checks = record.checks + 1;
     const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
     return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
@@ -55,12 +57,6 @@ function observedClearing(record: RecordIn<'clearing'>, seen: UsefulAnswer, rule
   if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
   if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
   return repeatClear(record, record.mode, rules, nowMs);
-}
-
-/** Whether the clear was applied stays unknown: if it was, the attempt that it started must not pass for a person's. */
-function giveUpUnseen(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
-  const maybeCleared = record.wasFailed ? { ...record, clearNumber: nextClearNumber(record.clearNumber) } : record;
-  return giveUp(maybeCleared, 'max_duration_reached', null, rules, nowMs, 'the orchestrator did not answer');
 }
 
 /** Somebody gave a reason to look at a given-up run again. */

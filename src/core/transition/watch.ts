@@ -25,7 +25,8 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
     ...common,
     phase: 'watching',
     attempt: record.attempt + 1,
-    clearNumber: start.previous.wasFailed ? nextClearNumber(common.clearNumber) : common.clearNumber,
+    // What callbacks carry once a run that had failed has been cleared; unknown stays unknown.
+    clearNumber: start.previous.wasFailed && common.clearNumber !== null ? common.clearNumber + 1 : common.clearNumber,
     earlierFailureIds: [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)].slice(
       -MAX_EARLIER_FAILURE_IDS,
     ),
@@ -43,11 +44,6 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
     startedBy: start.startedBy,
     checks: 0,
   };
-}
-
-/** What callbacks carry once a run that had failed has been cleared; unknown stays unknown. */
-export function nextClearNumber(clearNumber: number | null): number | null {
-  return clearNumber === null ? null : clearNumber + 1;
 }
 
 /** A person restarted the run: what they started is watched, or, if it has failed already, counts as an attempt. */

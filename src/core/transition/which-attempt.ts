@@ -44,8 +44,9 @@ export function isOfLaterAttempt(
 ): boolean | null {
   const givenUpStartMs = record.fingerprint?.startedAtMs ?? null;
   if (startedAtMs !== null && givenUpStartMs !== null) return startedAtMs > givenUpStartMs;
-  if (clearNumber !== null && record.clearNumber !== null) return clearNumber > record.clearNumber;
-  return null;
+  // A higher number is no proof: a person may have cleared the run before it was given up, unseen by us.
+  const isKnownNumber = clearNumber !== null && record.clearNumber !== null && clearNumber <= record.clearNumber;
+  return isKnownNumber ? false : null;
 }
 
 /** Whether the orchestrator still shows the attempt before the one that should have started. */

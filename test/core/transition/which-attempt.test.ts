@@ -161,6 +161,32 @@ describe("a person's restart that is first heard of by its failure", () => {
   });
 });
 
+describe('after a give-up', () => {
+  test('a higher number of clears is no proof of a restart: a person may have cleared the run before, unseen', () => {
+    const gaveUp = gaveUpRecord({ clearNumber: 1 });
+    expect(next(gaveUp, failed({}, { clearNumber: 2 }))).toMatchObject({ phase: 'gave_up', dueAtMs: NOW_MS });
+    expect(next(gaveUp, failed({}, { clearNumber: 1 }))).toBe(gaveUp);
+  });
+
+  test('a later start is one, and a late failure of the attempt that was given up changes nothing any more', () => {
+    const after = next(gaveUpRecord(), failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs })) as RunRecord;
+    expect(after).toMatchObject({ phase: 'confirming', attempt: 2, earlierFailureIds: [FAILURE.id] });
+    expect(next(after, failed({ id: 'late' }, { startedAtMs }))).toBe(after);
+  });
+
+  test('for not settling in time the run is known again by its marks, once it had started', () => {
+    const rules = rulesWith({ settleTimeoutMs: 0 });
+    const started = next(confirmingRecord(), seen('running', running(FINGERPRINT)), rules) as RunRecord;
+    expect(started).toMatchObject({ reason: 'settle_timeout', fingerprint: running(FINGERPRINT) });
+    expect(next(started, seen('failed'))).toMatchObject({ phase: 'giving_up' });
+    expect(next(started, seen('failed', NEXT_ATTEMPT))).toMatchObject({ phase: 'waiting', retriesUsed: 0 });
+    const queued = seen('queued', { ...FINGERPRINT, startedAtMs: null, endedAtMs: null });
+    const waitsForAPlace = next(confirmingRecord(), queued, rules) as RunRecord;
+    expect(waitsForAPlace).toMatchObject({ reason: 'settle_timeout', fingerprint: null });
+    expect(next(waitsForAPlace, seen('failed'))).toMatchObject({ phase: 'giving_up', fingerprint: FINGERPRINT });
+  });
+});
+
 describe('the number of clears', () => {
   const reported = (clearNumber: number): FailureReported => failed({}, { clearNumber });
 
