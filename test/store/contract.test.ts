@@ -383,6 +383,15 @@ describe.each(storeHarnesses)('RunStore contract: $name', ({ create }) => {
       expect((await store.list(null, 2)).next).toBeNull();
     });
 
+    test('a page says that there is more, wherever the next run lies', async () => {
+      // Enough neighbours that some of them share a shard.
+      await Promise.all(Array.from({ length: 60 }, (_, number) => put(recordDueAt(run(number), NOW_MS))));
+      for (let last = 59; last > 0; last -= 1) {
+        expect((await store.list(run(last - 2), 1)).next, `run ${last}`).toEqual(run(last - 1));
+        await store.compareAndSwap(run(last), (await store.load(run(last)))?.version ?? 0, null);
+      }
+    });
+
     test('records come with their version', async () => {
       const version = await put(recordDueAt(RUN, NOW_MS));
       expect((await store.list(null, 10)).records).toEqual([{ version, value: recordDueAt(RUN, NOW_MS) }]);

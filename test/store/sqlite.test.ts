@@ -128,6 +128,30 @@ describe('a process that is killed', () => {
     await store.compareAndSwap(RUN, 0, confirmingRecord());
   });
 
+  test('a process that finds another one creating the tables waits for it and uses them', async () => {
+    await (await open(join(directory, 'reference'))).close();
+    const reference = new DatabaseSync(join(directory, 'reference', 'dagain.db'), { readOnly: true });
+    const tables = reference.prepare('SELECT sql FROM sqlite_master WHERE sql IS NOT NULL').all();
+    reference.close();
+    const creating = new DatabaseSync(file());
+    creating.exec('PRAGMA journal_mode = WAL; BEGIN IMMEDIATE');
+    const module = JSON.stringify(join(import.meta.dirname, '../../src/store/sqlite.ts'));
+    const code = `const { createSqliteStore } = await import(${module});
+      console.log('opening');
+      await (await createSqliteStore({ directory: ${JSON.stringify(directory)} })).ping();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'exit');
+    await once(createInterface({ input: child.stdout }), 'line');
+    // It must work however far the other process has got; by now it waits for the lock.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const { sql } of tables) creating.exec(String(sql));
+    creating.exec('INSERT INTO sequence VALUES (1, 0); PRAGMA user_version = 1; COMMIT');
+    creating.close();
+    expect(await ended).toEqual([0, null]);
+  });
+
   test('several processes that open a new file at once all succeed', async () => {
     const writers = Array.from({ length: 5 }, (_, at) => startWriter(`opener${at}`));
     await Promise.all(writers.map((writer) => writer.enough(1)));

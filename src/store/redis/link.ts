@@ -93,7 +93,7 @@ export class Link {
     this.#closed = true;
     await Promise.allSettled(this.#underWay);
     if (this.client.isReady) this.client.destroy();
-    // While it connects it must not be destroyed, or its next socket stays open for ever: see #onReady.
+    // While it connects it must not be destroyed, or its next socket stays open: see #onReady.
     else this.client.unref();
   }
 
