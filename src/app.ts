@@ -7,6 +7,7 @@ import { createHttpApp } from './http/app.ts';
 import type { AuthSettings } from './http/auth.ts';
 import type { HealthCheck } from './http/health.ts';
 import { createMetricsRegistry, createPrometheusTelemetry, registerStoreGauges } from './http/metrics.ts';
+import { operationRoutes } from './http/operations.ts';
 import { policyRoute } from './http/policy.ts';
 import { createHttpServer } from './http/server.ts';
 import type { Orchestrator } from './orchestrator/port.ts';
@@ -80,7 +81,7 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
       isClosing: () => server.isClosing(),
       version: VERSION,
       seenWebhookIds: state.seenWebhookIds,
-      routes: [policyRoute(policies.source)],
+      routes: [policyRoute(policies.source), ...operationRoutes(engine.operations)],
     }),
     host: environment.DAGAIN_HOST,
     port: environment.DAGAIN_PORT,

@@ -82,6 +82,19 @@ export interface StateLost {
   readonly detail: string;
 }
 
+export const OPERATIONS = ['pause', 'resume', 'cancel', 'retry_now', 'reset', 'grant'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+
+/** A person acts on the record. */
+export interface Operated {
+  readonly type: 'operated';
+  readonly action: Operation;
+  readonly actor: string;
+  readonly comment: string;
+  /** How many more, for `grant`; 0 else. */
+  readonly retries: number;
+}
+
 export type RunEvent =
   | FailureReported
   | SuccessReported
@@ -89,4 +102,5 @@ export type RunEvent =
   | ClearAnswered
   | AlertAnswered
   | TimePassed
-  | StateLost;
+  | StateLost
+  | Operated;

@@ -7,6 +7,8 @@ import type { Failure } from './record.ts';
 export interface RunFacts {
   readonly failures: readonly Failure[];
   readonly retriesUsed: number;
+  /** What an operator allowed on top of the cap. */
+  readonly granted: number;
   readonly retriesUsedByClass: Readonly<Partial<Record<FailureClass, number>>>;
   readonly runType: string | null;
   readonly firstFailedAtMs: number;
@@ -45,7 +47,7 @@ function refusal(
   maxRetries: number,
   nowMs: number,
 ): Refusal | null {
-  if (isOff(policy)) return 'retries_off';
+  if (isOff(policy) && facts.granted === 0) return 'retries_off';
   if (policy.manualRuns === 'ignore' && facts.runType === 'manual') return 'manual_run';
   if (facts.failures.some((failure) => isNeverRetried(policy, failure))) return 'never_on';
   const [first] = tellingFailures(facts.failures);
@@ -110,7 +112,7 @@ function capFor(policy: RetryPolicy, facts: RunFacts, failureClass: FailureClass
   const ownCap = policy.maxRetriesByClass[failureClass];
   const used =
     ownCap === undefined ? usedFromSharedBudget(policy, facts) : (facts.retriesUsedByClass[failureClass] ?? 0);
-  const remaining = Math.max(0, (ownCap ?? policy.maxRetries) - used);
+  const remaining = Math.max(0, (ownCap ?? policy.maxRetries) + facts.granted - used);
   return Math.min(policy.maxRetriesLimit, facts.retriesUsed + remaining);
 }
 

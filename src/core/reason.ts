@@ -61,5 +61,13 @@ export const REASONS = [
   'tombstone_expired',
   'state_lost',
   'superseded',
+  'cancelled_by_operator',
+  'resumed_by_operator',
+  'granted_by_operator',
+  'reset_by_operator',
+  'retry_now',
+  'not_held',
+  'clear_under_way',
+  'limit_reached',
 ] as const;
 export type Reason = (typeof REASONS)[number];

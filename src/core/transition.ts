@@ -7,6 +7,7 @@ import { onClearAnswered } from './transition/clear-answered.ts';
 import { onFirstFailure } from './transition/count.ts';
 import { onFailureReported } from './transition/failure-reported.ts';
 import { onObserved, onTimePassed } from './transition/observed.ts';
+import { onOperated } from './transition/operated.ts';
 import { type Transition, unchanged } from './transition/result.ts';
 import { onStateLost } from './transition/state-lost.ts';
 import { onSuccessReported } from './transition/success-reported.ts';
@@ -38,6 +39,8 @@ export function transition(
       return onAlertAnswered(record, event, rules, nowMs);
     case 'time_passed':
       return onTimePassed(record, nowMs);
+    case 'operated':
+      return onOperated(record, event, rules, nowMs);
     case 'state_lost':
       return unchanged(record, 'stale', 'superseded');
   }

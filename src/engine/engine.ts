@@ -5,6 +5,7 @@ import { createAnnouncer } from './announcer.ts';
 import type { Clock } from './clock.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { Log } from './log.ts';
+import { createOperations, type Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createStepper } from './steps.ts';
@@ -28,6 +29,7 @@ export interface EngineDeps {
 /** Everything that decides, on handed-in time, randomness, store and orchestrator. */
 export interface Engine {
   readonly intake: Intake;
+  readonly operations: Operations;
   readonly runs: Runs;
   readonly worker: Worker;
 }
@@ -48,5 +50,10 @@ export function createEngine(deps: EngineDeps): Engine {
     settings: { ...WORKER_SETTINGS, ...deps.workerSettings },
   });
   wake.noteDue = (atMs) => worker.noteDue(atMs);
-  return { intake: createIntake({ swapLoop, log, telemetry }), runs: createRuns(store), worker };
+  return {
+    intake: createIntake({ swapLoop, log, telemetry }),
+    operations: createOperations({ swapLoop, log }),
+    runs: createRuns(store),
+    worker,
+  };
 }

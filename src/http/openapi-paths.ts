@@ -1,4 +1,5 @@
 import { PHASES } from '../core/record.ts';
+import type { OPERATION_PATHS } from './operations.ts';
 
 const problem = (description: string) => ({
   description,
@@ -43,6 +44,39 @@ function callback(operationId: string, summary: string, body: string): object {
       },
     },
   };
+}
+
+const OPERATIONS = {
+  pause: 'Does nothing more for the run until it is resumed; alerts still go out.',
+  resume: 'Goes on with a run that was paused.',
+  cancel: 'Gives the pending retries up, without an alert.',
+  'retry-now': 'Ends the delay of the pending retry, which counts like any other.',
+  reset: 'Forgets the run: its count and its tombstone.',
+  grant: 'Allows more retries than the policy; takes a run that was given up up again.',
+} as const satisfies Record<keyof typeof OPERATION_PATHS, string>;
+
+function operation([name, summary]: [string, string]): [string, object] {
+  const body = name === 'grant' ? 'GrantBody' : 'OperationBody';
+  const post = {
+    operationId: `run-${name}`,
+    summary,
+    tags: ['runs'],
+    security: OPERATOR_SECURITY,
+    parameters: [idParameter('dag_id', 'path'), idParameter('dag_run_id', 'path')],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: { $ref: `#/components/schemas/${body}` } } },
+    },
+    responses: {
+      200: json('Done.', 'OperationView'),
+      404: problem('Nothing is kept of this run (`run_not_found`).'),
+      409: problem('Not possible in this phase (`operation_not_possible`).'),
+      413: problem('The body has more than 256 KiB.'),
+      415: problem('The body is not plain JSON in UTF-8.'),
+      ...OPERATOR_PROBLEMS,
+    },
+  };
+  return [`/v1/runs/{dag_id}/{dag_run_id}/${name}`, { post }];
 }
 
 const idParameter = (name: string, place: 'path' | 'query') => ({
@@ -91,6 +125,7 @@ export const paths = {
       },
     },
   },
+  ...Object.fromEntries(Object.entries(OPERATIONS).map(operation)),
   '/v1/policy': {
     get: {
       operationId: 'explainPolicy',

@@ -4,6 +4,7 @@ import { sendJson } from './answer.ts';
 import { Override, RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body.ts';
 import { CallbackAnswer } from './callbacks.ts';
 import { paths } from './openapi-paths.ts';
+import { GrantBody, OperationBody, OperationView } from './operations.ts';
 import { PolicyView } from './policy.ts';
 import { PROBLEMS, type ProblemCode } from './problems.ts';
 import type { Route } from './route.ts';
@@ -69,6 +70,9 @@ const SCHEMAS = {
   CallbackAnswer,
   RunView,
   RunPage,
+  OperationBody,
+  GrantBody,
+  OperationView,
   ProblemAnswer,
   PolicyLayer,
   PolicyView,

@@ -13,6 +13,7 @@ export const PROBLEMS = {
   run_not_found: { status: 404, title: 'Nothing is known of this run' },
   method_not_allowed: { status: 405, title: 'The route does not have this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
+  operation_not_possible: { status: 409, title: 'The run is not in a phase for this' },
   webhook_id_reused: { status: 409, title: 'The webhook id was used for another body' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not in a supported format' },

@@ -14,7 +14,7 @@ const failure = (changes: Partial<Failure> = {}): Failure => ({ ...FAILURE, ...c
 const RUN_FAILED = failure({ id: 'run:1', taskId: null, operator: null, exceptionType: null, message: null });
 
 function factsWith(changes: Partial<RunFacts> = {}): RunFacts {
-  const facts = { failures: [FAILURE], retriesUsed: 0, retriesUsedByClass: {}, runType: 'scheduled' };
+  const facts = { failures: [FAILURE], retriesUsed: 0, granted: 0, retriesUsedByClass: {}, runType: 'scheduled' };
   return { ...facts, firstFailedAtMs: FAILED_AT_MS, ...changes };
 }
 

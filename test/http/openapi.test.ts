@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { resolvePolicy } from '../../src/core/resolve-policy.ts';
+import type { Operations } from '../../src/engine/operations.ts';
 import type { PolicySource } from '../../src/engine/policy-source.ts';
+import { operationRoutes } from '../../src/http/operations.ts';
 import { PolicyView, policyRoute } from '../../src/http/policy.ts';
 import { type Serving, serve, TASK_FAILED } from './serve.ts';
 
@@ -24,7 +26,8 @@ let http: Serving;
 let text: string;
 let document: z.infer<typeof Document>;
 beforeAll(async () => {
-  http = await serve({ routes: [policyRoute(policies)] });
+  const operations: Operations = { act: () => Promise.reject(new Error('not asked for here')) };
+  http = await serve({ routes: [policyRoute(policies), ...operationRoutes(operations)] });
   ({ text } = await http.get('/openapi.json'));
   document = Document.parse(JSON.parse(text));
 });

@@ -1,0 +1,32 @@
+import type { Operated } from '../core/event.ts';
+import type { Decision, Reason } from '../core/reason.ts';
+import type { RunRecord } from '../core/record.ts';
+import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { Log } from './log.ts';
+import type { SwapLoop } from './swap-loop.ts';
+
+/** What became of a person's action. */
+export interface OperationAnswer {
+  /** `unknown_run`: there is no record. `stale`: not possible in this phase; `reason` says why. */
+  readonly decision: Decision;
+  readonly reason: Reason;
+  /** What is stored now; null when nothing is. */
+  readonly record: RunRecord | null;
+}
+
+/** What people do to runs. */
+export interface Operations {
+  /** @throws DagainError `store_unavailable` or `store_contention` */
+  act(key: RunKey, event: Operated): Promise<OperationAnswer>;
+}
+
+export function createOperations({ swapLoop, log }: { swapLoop: SwapLoop; log: Log }): Operations {
+  return {
+    async act(key, event) {
+      const { next, decision, reason } = await swapLoop.apply(key, event);
+      const { action, actor, comment } = event;
+      log.info({ run: formatRunKey(key), action, actor, comment, decision, reason }, `operator: ${action}`);
+      return { decision, reason, record: next };
+    },
+  };
+}
