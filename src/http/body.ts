@@ -68,9 +68,6 @@ export function readBody(request: IncomingMessage, response: ServerResponse): Pr
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
     request.on('error', () => reject(new CallerGone()));
-    request.on('close', () => {
-      if (!request.complete) reject(new CallerGone());
-    });
   });
 }
 

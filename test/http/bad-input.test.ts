@@ -46,6 +46,19 @@ describe('bad input', () => {
     ]);
   });
 
+  test('what is missing is told from what is wrong', async () => {
+    const got = await http.post('/v1/callbacks/task-failed', { dag_id: 1, exception: { type: 5 } });
+    expect(problemIn(got)).toMatchObject({
+      title: 'The body does not have the required form',
+      detail: 'dag_id must be a string; task_id is required; exception.type must be a string',
+      errors: [
+        { field: 'dag_id', message: 'must be a string' },
+        { field: 'task_id', message: 'is required' },
+        { field: 'exception.type', message: 'must be a string' },
+      ],
+    });
+  });
+
   test('all that is wrong is told at once, up to a limit', async () => {
     const got = await http.post('/v1/callbacks/task-failed', {
       dag_id: 1,

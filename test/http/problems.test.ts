@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { DagainError, type ErrorCode } from '../../src/core/errors.ts';
+import type { Route } from '../../src/http/route.ts';
 import { problemIn } from './problem.ts';
 import { type Serving, serve, TASK_FAILED } from './serve.ts';
 import { talk } from './wire.ts';
@@ -55,6 +56,23 @@ describe('an error of the service', () => {
     expect(http.log.lines).toMatchObject([{ level: 'error', fields: { err: thrown } }]);
   });
 
+  test('in the middle of an answer cuts the answer off: half of one must not pass for a whole one', async () => {
+    const broken: Route = {
+      method: 'get',
+      path: '/broken',
+      access: 'open',
+      handle(_request, response) {
+        response.writeHead(200, { 'content-length': 100 });
+        response.write('half');
+        throw new TypeError('in the middle');
+      },
+    };
+    const serving = await serve({ routes: [broken] });
+    await expect(serving.get('/broken')).rejects.toThrow();
+    expect(serving.log.lines).toMatchObject([{ level: 'error' }]);
+    await serving.close();
+  });
+
   test('that comes when the caller has gone is logged all the same', async () => {
     const left = Promise.withResolvers<void>();
     http.intake.answer = async () => {
@@ -63,7 +81,7 @@ describe('an error of the service', () => {
     };
     const body = JSON.stringify(TASK_FAILED);
     const head = `POST /v1/callbacks/task-failed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
-    await talk(http.port, [head + body], 50);
+    await talk(http.port, [head + body], { limitMs: 50 });
     left.resolve();
     await http.get('/livez');
     expect(http.log.lines).toMatchObject([{ level: 'error' }]);

@@ -79,6 +79,16 @@ describe('closing', () => {
     expect((await talking).statuses).toEqual([]);
   });
 
+  test('answers a request that was already on its way, and tells its caller to go', async () => {
+    const running = await serving();
+    const talking = talk(running.port, ['GET /livez HTTP/1.1\r\n', 100, 'Host: x\r\n\r\n']);
+    await running.get('/livez');
+    await running.server.close();
+    const { statuses, text } = await talking;
+    expect(statuses).toEqual([200]);
+    expect(text).toContain('Connection: close');
+  });
+
   test('may be asked for twice, and before listening', async () => {
     const running = await serving();
     await Promise.all([running.server.close(), running.server.close()]);
@@ -94,6 +104,14 @@ test('an address that is taken rejects', async () => {
   await expect(second.listen()).rejects.toThrow('EADDRINUSE');
 });
 
+test('headers may be no larger than allowed', async () => {
+  const running = await serving({ limits: { maxHeaderBytes: 1_024 } });
+  const request = (size: number) =>
+    `GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\nA: ${'a'.repeat(size)}\r\n\r\n`;
+  expect((await talk(running.port, [request(500)])).statuses).toEqual([200]);
+  expect((await talk(running.port, [request(1_500)])).statuses).toEqual([431]);
+});
+
 test('no more connections than allowed are held', async () => {
   const running = await serving({ limits: { maxConnections: 2 } });
   const held = [connect(running.port, '127.0.0.1'), connect(running.port, '127.0.0.1')];
@@ -105,7 +123,7 @@ test('no more connections than allowed are held', async () => {
 test('a connection is used for a bounded number of requests', async () => {
   const running = await serving({ limits: { maxRequestsPerConnection: 2 } });
   const request = 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n';
-  const { text, statuses } = await talk(running.port, [request, 20, request]);
+  const { text, statuses } = await talk(running.port, [request, 20, request], { limitMs: 100 });
   expect(statuses).toEqual([200, 200]);
   expect(text.match(/Connection: close/gi)).toHaveLength(1);
 });

@@ -152,6 +152,22 @@ describe('a body of 64 MiB is refused without reading it all', () => {
   });
 });
 
+describe('a caller that goes on sending sees its answer before the connection is closed', () => {
+  test.each([
+    [
+      'a body that is too large',
+      [`${POST}Content-Length: 300000\r\n\r\n`, 'x'.repeat(100_000), 50, 'x'.repeat(100_000), 50, 'x'.repeat(100_000)],
+      413,
+    ],
+    ['headers that are too large', [`${GET}A: ${'a'.repeat(17_000)}`, 50, 'a'.repeat(17_000), 50, '\r\n\r\n'], 431],
+  ])('%s', async (_what, parts, status) => {
+    const { statuses, wasReset, durationMs } = await talk(http.port, parts, { isStubborn: true });
+    expect(statuses).toEqual([status]);
+    expect(wasReset).toBe(false);
+    expect(durationMs).toBeLessThan(5_000);
+  });
+});
+
 describe('a caller that asks before it sends', () => {
   const expecting = (fields: string) => `${POST}${fields}Expect: 100-continue\r\nConnection: close\r\n`;
 
@@ -197,7 +213,7 @@ test('a body in chunks is taken like any other', async () => {
 test('a caller that goes in the middle of its body is nobody’s error', async () => {
   http.log.lines.length = 0;
   http.intake.reports.length = 0;
-  await talk(http.port, [`${POST}Content-Length: 500\r\n\r\n{`], 50);
+  await talk(http.port, [`${POST}Content-Length: 500\r\n\r\n{`], { limitMs: 50 });
   expect((await http.get('/livez')).status).toBe(200);
   expect(http.log.lines).toEqual([]);
   expect(http.intake.reports).toEqual([]);

@@ -8,29 +8,42 @@ export interface Heard {
   readonly statuses: readonly number[];
   readonly bytesWritten: number;
   readonly durationMs: number;
+  /** True when the connection was reset rather than closed in good order. */
+  readonly wasReset: boolean;
 }
 
 /** A part to write, or a pause in milliseconds. */
 export type Part = string | Uint8Array | number;
 
-/** Writes `parts` as they are and listens until the server closes the connection, or `limitMs` has passed. */
-export function talk(port: number, parts: Iterable<Part>, limitMs = 10_000): Promise<Heard> {
+export interface TalkOptions {
+  /** After so long the connection is given up. */
+  readonly limitMs?: number;
+  /** Goes on writing after the server has said its last. */
+  readonly isStubborn?: boolean;
+}
+
+/** Writes `parts` as they are and listens until the server closes the connection. */
+export function talk(port: number, parts: Iterable<Part>, options: TalkOptions = {}): Promise<Heard> {
+  const { limitMs = 10_000, isStubborn = false } = options;
   const startedAt = performance.now();
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: isStubborn });
     let text = '';
     socket.on('data', (chunk) => {
       text += chunk.toString('utf8');
     });
-    // A reset after the answer is what somebody who goes on writing gets.
-    socket.on('error', () => {});
+    let wasReset = false;
+    socket.on('error', () => {
+      wasReset = true;
+    });
     const timer = setTimeout(() => socket.destroy(), limitMs);
     socket.on('close', () => {
       clearTimeout(timer);
       const statuses = [...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
-      resolve({ text, statuses, bytesWritten: socket.bytesWritten, durationMs: performance.now() - startedAt });
+      const durationMs = performance.now() - startedAt;
+      resolve({ text, statuses, bytesWritten: socket.bytesWritten, durationMs, wasReset });
     });
-    void write();
+    void write().then(() => isStubborn && socket.end());
 
     async function write(): Promise<void> {
       for (const part of parts) {
