@@ -136,7 +136,9 @@ key is looked up on its own: a layer changes only what it names.
 
 Dag tags have the form \`dagain/<key>=<value>\`: \`dagain/max_retries=3\`, \`dagain/delay=5m\`, \`dagain/retries=5,300,600\`,
 \`dagain/never_on=ValueError,KeyError\`, \`dagain/max_retries_by_class=infra:5,timeout:1\`. They are read from Airflow and
-remembered for five minutes. A tag that does not parse is logged and shown by \`policy explain\`; the others count.
+remembered for five minutes. A tag that does not parse is logged and shown by \`policy explain\`; the others count. While
+Airflow is out, the tags last read count, and nothing is decided on a Dag of which none were read yet. A Dag that Airflow
+does not know, or does not let the service read, counts as having none.
 
 A changed policy holds for the next decision on every run, those that wait included: a cap that was lowered below what a
 run has used ends its retries with an alert.`;

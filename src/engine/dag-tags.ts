@@ -1,25 +1,30 @@
 import type { PolicyLayer } from '../core/policy-layer.ts';
 import { readTags, type TagProblem } from '../core/tag-layer.ts';
-import type { Orchestrator } from '../orchestrator/port.ts';
+import type { DagDescription, Orchestrator } from '../orchestrator/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 /** How long what was read of a Dag counts as fresh. */
-const FRESH_MS = 5 * 60_000;
-/** More Dags than this are not remembered at a time; the one that was read the longest ago goes first. */
-const MAX_DAGS = 10_000;
+export const FRESH_MS = 5 * 60_000;
+/** How long what is known of a Dag that could not be read serves before it is asked for again. */
+export const ASK_AGAIN_MS = 30_000;
+/** More Dags than this are not remembered at a time; the one that was asked for the longest ago goes first. */
+export const MAX_DAGS = 10_000;
 
 /** What a Dag's tags say about retries. */
 export interface TagLayer {
   readonly layer: PolicyLayer;
   readonly problems: readonly TagProblem[];
-  readonly readAtMs: number;
+  /** False: the orchestrator does not tell them, and they are taken for none. */
+  readonly isRead: boolean;
 }
 
 /** The policy that Dags carry in their tags, as last read. */
 export interface DagTags {
   /** What is remembered, however old; null if the Dag has not been read yet. Never asks the orchestrator. */
   remembered(dagId: string): TagLayer | null;
+  /** Whether what is remembered may be acted on without asking again. */
+  isFresh(dagId: string): boolean;
   /** Makes sure that the Dag's tags are known and fresh; false if the orchestrator cannot be asked now. */
   refresh(dagId: string): Promise<boolean>;
 }
@@ -30,20 +35,34 @@ export interface DagTagsDeps {
   readonly log: Log;
 }
 
+interface Entry {
+  readonly tags: TagLayer | null;
+  readonly askAgainAtMs: number;
+  /** Why the last read brought nothing, so that it is said once. */
+  readonly trouble: string | null;
+}
+
+const NO_TAGS: TagLayer = { layer: {}, problems: [], isRead: false };
+
 export function createDagTags({ orchestrator, clock, log }: DagTagsDeps): DagTags {
-  const remembered = new Map<string, TagLayer>();
+  const entries = new Map<string, Entry>();
   const reading = new Map<string, Promise<boolean>>();
 
-  function remember(dagId: string, tags: readonly string[]): void {
-    const before = remembered.get(dagId);
-    const read = readTags(tags);
-    remembered.delete(dagId);
-    remembered.set(dagId, { ...read, readAtMs: clock.nowMs() });
-    const [oldest] = remembered.keys();
-    if (remembered.size > MAX_DAGS && oldest !== undefined) remembered.delete(oldest);
-    if (JSON.stringify(before?.problems ?? []) === JSON.stringify(read.problems)) return;
-    for (const { tag, message } of read.problems)
+  function keep(dagId: string, entry: Entry): void {
+    entries.delete(dagId);
+    entries.set(dagId, entry);
+    const [oldest] = entries.keys();
+    if (entries.size > MAX_DAGS && oldest !== undefined) entries.delete(oldest);
+  }
+
+  function remember(dagId: string, written: readonly string[]): void {
+    const before = entries.get(dagId)?.tags?.problems ?? [];
+    const tags: TagLayer = { ...readTags(written), isRead: true };
+    keep(dagId, { tags, askAgainAtMs: clock.nowMs() + FRESH_MS, trouble: null });
+    if (JSON.stringify(before) === JSON.stringify(tags.problems)) return;
+    for (const { tag, message } of tags.problems) {
       log.warn({ dagId, tag, detail: message }, 'a Dag tag was not understood');
+    }
   }
 
   async function read(dagId: string): Promise<boolean> {
@@ -52,26 +71,45 @@ export function createDagTags({ orchestrator, clock, log }: DagTagsDeps): DagTag
       remember(dagId, dag.tags);
       return true;
     }
-    const mayWorkLater = dag.reason !== 'forbidden' && dag.reason !== 'unexpected_answer';
-    if (mayWorkLater && !remembered.has(dagId)) return false;
-    // Without permission to read Dags their tags count for nothing, which is better than no retries at all.
-    if (!remembered.has(dagId)) remember(dagId, []);
-    log.warn(
-      { dagId, reason: dag.reason, detail: dag.detail },
-      'the Dag could not be read: its tags are as last known',
-    );
-    return true;
+    const before = entries.get(dagId);
+    const tags = before?.tags ?? (mayBeAssumedNone(dag) ? NO_TAGS : null);
+    const trouble = dag.type === 'missing' ? 'missing' : dag.reason;
+    keep(dagId, { tags, askAgainAtMs: clock.nowMs() + (tags === null ? 0 : ASK_AGAIN_MS), trouble });
+    if (before?.trouble !== trouble) {
+      const detail = dag.type === 'missing' ? 'the orchestrator knows no such Dag' : dag.detail;
+      log.warn({ dagId, reason: trouble, detail }, `the Dag could not be read: ${describeTags(tags)}`);
+    }
+    return tags !== null;
+  }
+
+  function isFresh(dagId: string): boolean {
+    const entry = entries.get(dagId);
+    return entry !== undefined && entry.tags !== null && clock.nowMs() < entry.askAgainAtMs;
   }
 
   return {
-    remembered: (dagId) => remembered.get(dagId) ?? null,
+    remembered: (dagId) => entries.get(dagId)?.tags ?? null,
+    isFresh,
     async refresh(dagId) {
-      const known = remembered.get(dagId);
-      if (known !== undefined && clock.nowMs() - known.readAtMs < FRESH_MS) return true;
+      if (isFresh(dagId)) return true;
       // One read at a time: many runs of one Dag tend to fail together.
       const shared = reading.get(dagId) ?? read(dagId).finally(() => reading.delete(dagId));
       reading.set(dagId, shared);
       return await shared;
     },
   };
+}
+
+/**
+ * Whether waiting for the tags would be in vain. Without permission to read Dags there would be no retries at all; and
+ * whether the runs of a Dag that is gone are gone too is told by looking at them. Any other trouble may pass, and a Dag
+ * that its tags switch off must not be retried meanwhile.
+ */
+function mayBeAssumedNone(dag: Exclude<DagDescription, { type: 'found' }>): boolean {
+  return dag.type === 'missing' || dag.reason === 'forbidden';
+}
+
+function describeTags(tags: TagLayer | null): string {
+  if (tags === null) return 'nothing is decided without its tags';
+  return tags.isRead ? 'its tags are as last known' : 'it counts as having no tags';
 }

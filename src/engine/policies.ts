@@ -73,7 +73,8 @@ export function createPolicies({ current, timing, alertChannels, tags }: Policie
 
   return {
     async rulesFor(dagId, override) {
-      const isProvisional = tags.remembered(dagId) === null;
+      // Old tags may have been changed since: a Dag that was off must be asked again before its failure is dropped.
+      const isProvisional = !tags.isFresh(dagId);
       const { policy, clamped } = resolve(dagId, override);
       const isOverrideClamped = clamped.some(({ source }) => source === CALLBACK);
       return { policy, timing, isProvisional, isOverrideClamped };
@@ -82,7 +83,7 @@ export function createPolicies({ current, timing, alertChannels, tags }: Policie
     async explain(dagId) {
       await tags.refresh(dagId);
       const tagged = tags.remembered(dagId);
-      return { ...resolve(dagId, null), tagsKnown: tagged !== null, tagProblems: tagged?.problems ?? [] };
+      return { ...resolve(dagId, null), tagsKnown: tagged?.isRead ?? false, tagProblems: tagged?.problems ?? [] };
     },
   };
 }

@@ -4,7 +4,7 @@ import type { TagProblem } from '../core/tag-layer.ts';
 
 /** The policy in force for a Dag, for people. */
 export interface ExplainedPolicy extends ResolvedPolicy {
-  /** False where the orchestrator could not be asked for the Dag's tags. */
+  /** False where the orchestrator could not be asked for the Dag's tags, or does not tell them: they count for none. */
   readonly tagsKnown: boolean;
   readonly tagProblems: readonly TagProblem[];
 }

@@ -17,7 +17,11 @@ export const PolicyView = z.object({
   clamped: z
     .array(z.object({ key: z.string(), from: z.number(), to: z.number(), source: z.string() }))
     .describe('Values that the limits have lowered.'),
-  tags_known: z.boolean().describe("False where Airflow could not be asked for the Dag's tags."),
+  tags_known: z
+    .boolean()
+    .describe(
+      'False where Airflow could not be asked for the tags, forbids it, or knows no such Dag: they count for none.',
+    ),
   tag_problems: z.array(z.object({ tag: z.string(), message: z.string() })),
 });
 export type PolicyView = z.infer<typeof PolicyView>;

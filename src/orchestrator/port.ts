@@ -39,9 +39,9 @@ export type ClearOutcome =
   /** The orchestrator has restarted the run; `run` is what it answered, where it answers that. */
   | { readonly type: 'accepted'; readonly run: FoundRun | null }
   | { readonly type: 'missing' }
-  /** It will never accept this request (400, 405, 409, 422). */
+  /** It will never accept this request (400, 405, 422). */
   | { readonly type: 'refused'; readonly detail: string }
-  /** Certainly not applied, may work later: never connected, 401, 403, 429. */
+  /** Certainly not applied, may work later: never connected, 401, 403, 409, 429. */
   | {
       readonly type: 'not_applied';
       readonly reason: UnavailableReason;
@@ -58,9 +58,10 @@ export interface ClearRequest {
 
 type Unavailable = Extract<RunObservation, { type: 'unavailable' }>;
 
-/** What the orchestrator says of a Dag. A Dag that it does not know counts as `unavailable`. */
+/** What the orchestrator says of a Dag. `missing`: it says in its own words that it knows no such Dag. */
 export type DagDescription =
   | { readonly type: 'found'; readonly tags: readonly string[]; readonly isPaused: boolean }
+  | { readonly type: 'missing' }
   | Unavailable;
 
 export interface FailedTask {
