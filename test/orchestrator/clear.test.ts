@@ -195,7 +195,7 @@ describe('what became of it', () => {
     [403, 'not_applied', 'forbidden'],
     [405, 'refused', undefined],
     [408, 'unknown', 'unexpected_answer'],
-    [409, 'refused', undefined],
+    [409, 'not_applied', 'unexpected_answer'],
     [422, 'refused', undefined],
     [425, 'unknown', 'unexpected_answer'],
     [429, 'not_applied', 'rate_limited'],
@@ -246,6 +246,14 @@ describe('what became of it', () => {
     const key = { dagId: 'etl', dagRunId: 'a' };
     const { outcome } = await clear({ key, answer: () => HttpResponse.json(NO_DAG, { status: 404 }) });
     expect(outcome.type).toBe('not_applied');
+  });
+
+  test('not applied, if two writes met in the database of Airflow 3.3', async () => {
+    const detail = { reason: 'Unique constraint violation', statement: 'hidden', orig_error: 'hidden', message: 'met' };
+    const { outcome, sent } = await clear({ answer: () => HttpResponse.json({ detail }, { status: 409 }) });
+    expect(outcome).toMatchObject({ type: 'not_applied', reason: 'unexpected_answer', retryAfterMs: null });
+    expect(outcome).toHaveProperty('detail', expect.stringContaining('Unique constraint violation'));
+    expect(sent).toHaveLength(1);
   });
 
   test('Retry-After is handed on', async () => {

@@ -81,11 +81,12 @@ function outcomeOf(name: string, answer: HttpAnswer, key: RunKey): ClearOutcome 
   switch (status) {
     case 400:
     case 405:
-    case 409:
     case 422:
       return { type: 'refused', detail };
     case 401:
     case 403:
+    // Airflow 3.3 answers 409 when two writes of the run met in its database: this one was rolled back, and may be repeated.
+    case 409:
     case 429:
       return notApplied;
     case 404:
