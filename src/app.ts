@@ -14,6 +14,10 @@ import type { Orchestrator } from './orchestrator/port.ts';
 import type { RunStore } from './store/port.ts';
 import { VERSION } from './version.ts';
 
+const LOG_BUFFER_BYTES = 4_096;
+/** How long a line may wait; the exit of the process writes what is left. */
+const LOG_FLUSH_INTERVAL_MS = 250;
+
 export const REAL_CLOCK: Clock = {
   nowMs: () => Date.now(),
   schedule(delayMs, callback) {
@@ -24,7 +28,9 @@ export const REAL_CLOCK: Clock = {
 };
 
 export function createLog(level: string): Logger {
-  // Lines that come while one is being written go out together: writing each by itself costs a tenth of a callback.
+  // Lines are written in groups: one write for each line costs a tenth of a callback.
+  const destination = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES });
+  setInterval(() => destination.flush(), LOG_FLUSH_INTERVAL_MS).unref();
   return pino(
     {
       level,
@@ -32,7 +38,7 @@ export function createLog(level: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    pino.destination({ sync: false }),
+    destination,
   );
 }
 

@@ -5,11 +5,15 @@ import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import { type Transition, transition } from '../core/transition.ts';
 import type { RunStore, Versioned } from '../store/port.ts';
 import type { Clock } from './clock.ts';
+import { createLanes } from './lanes.ts';
 import type { PolicySource } from './policy-source.ts';
+import { createRecentRecords } from './recent-records.ts';
 import type { Telemetry } from './telemetry.ts';
 
 const MAX_TRIES = 60;
 const MAX_PAUSE_MS = 100;
+/** Events of one run that go into one swap. */
+const MAX_GROUP = 50;
 
 export interface SwapLoopDeps {
   readonly store: RunStore;
@@ -30,7 +34,8 @@ export interface Applied extends Transition {
 /** The one way in which records change. */
 export interface SwapLoop {
   /**
-   * Applies `event` to whatever the store holds, again and again until the swap is won.
+   * Applies `event` to whatever the store holds, again and again until the swap is won. Events of one run that come in
+   * together, as those of its failing tasks do, share one swap.
    * @throws DagainError `store_unavailable`, or `store_contention` when others won every time.
    */
   apply(key: RunKey, event: RunEvent): Promise<Applied>;
@@ -40,46 +45,81 @@ export interface SwapLoop {
   replaceLost(key: RunKey, version: number, detail: string): Promise<Applied | null>;
 }
 
+interface Report {
+  readonly key: RunKey;
+  readonly event: RunEvent;
+}
+
 export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   const { store, clock, telemetry } = deps;
+  const recent = createRecentRecords();
+  const lanes = createLanes<Report, Applied>(applyGroup, MAX_GROUP);
 
-  async function attempt(key: RunKey, current: Versioned<RunRecord> | null, event: RunEvent): Promise<Applied | null> {
-    return decide(key, current?.value ?? null, current?.version ?? 0, event);
-  }
-
-  async function decide(
-    key: RunKey,
-    before: RunRecord | null,
-    version: number,
-    event: RunEvent,
-  ): Promise<Applied | null> {
+  async function decide(key: RunKey, before: RunRecord | null, event: RunEvent): Promise<Applied> {
     // What the latest failure asks for counts, as in the record.
     const asked = event.type === 'failure_reported' ? event.override : null;
-    const override = asked ?? before?.override ?? null;
-    const rules = await deps.policies.rulesFor(key.dagId, override);
-    const applied = { ...transition(key, before, event, rules, clock.nowMs()), before };
-    if (applied.next === before) return applied;
-    const won = await store.compareAndSwap(key, version, applied.next);
+    const rules = await deps.policies.rulesFor(key.dagId, asked ?? before?.override ?? null);
+    return { ...transition(key, before, event, rules, clock.nowMs()), before };
+  }
+
+  /** False when somebody else has changed the record since `version`. */
+  async function swap(key: RunKey, version: number, next: RunRecord | null): Promise<boolean> {
+    // Forgotten until the swap is known to have worked, also when its answer is lost.
+    recent.remember(key, null);
+    const won = await store.compareAndSwap(key, version, next);
     if (won === null) {
       telemetry.swapConflict();
-      return null;
+      return false;
     }
-    const dueAtMs = applied.next === null ? null : dueAtOf(applied.next);
+    if (next === null) return true;
+    recent.remember(key, { version: won, value: next });
+    const dueAtMs = dueAtOf(next);
     if (dueAtMs !== null) deps.onDue(dueAtMs);
-    return applied;
+    return true;
+  }
+
+  /** Null when the swap was lost. */
+  async function attempt(key: RunKey, current: Versioned<RunRecord> | null, events: readonly RunEvent[]) {
+    const steps: Applied[] = [];
+    const stored = current?.value ?? null;
+    let record = stored;
+    for (const event of events) {
+      const applied = await decide(key, record, event);
+      steps.push(applied);
+      record = applied.next;
+    }
+    const isChanged = record !== stored;
+    if (isChanged && !(await swap(key, current?.version ?? 0, record))) return null;
+    return { steps, isChanged };
+  }
+
+  async function applyGroup(_name: string, reports: readonly Report[]): Promise<readonly Applied[]> {
+    const [first] = reports;
+    if (first === undefined) return [];
+    const { key } = first;
+    const events = reports.map((report) => report.event);
+    // What this process wrote last saves a read, but only a swap proves that it is still what the store holds.
+    const guess = recent.find(key);
+    const quick = guess === null ? null : await attempt(key, guess, events);
+    if (quick?.isChanged) return quick.steps;
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const applied = await attempt(key, await store.load(key), events);
+      if (applied !== null) return applied.steps;
+      await pause(clock, deps.random() * Math.min(2 ** tries, MAX_PAUSE_MS));
+    }
+    throw new DagainError('store_contention', `Could not change ${formatRunKey(key)}: others won ${MAX_TRIES} times`);
+  }
+
+  async function applyOne(key: RunKey, current: Versioned<RunRecord> | null, version: number, event: RunEvent) {
+    const applied = await decide(key, current?.value ?? null, event);
+    const isDone = applied.next === applied.before || (await swap(key, version, applied.next));
+    return isDone ? applied : null;
   }
 
   return {
-    applyTo: attempt,
-    replaceLost: (key, version, detail) => decide(key, null, version, { type: 'state_lost', detail }),
-    async apply(key, event) {
-      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
-        const applied = await attempt(key, await store.load(key), event);
-        if (applied !== null) return applied;
-        await pause(clock, deps.random() * Math.min(2 ** tries, MAX_PAUSE_MS));
-      }
-      throw new DagainError('store_contention', `Could not change ${formatRunKey(key)}: others won ${MAX_TRIES} times`);
-    },
+    apply: (key, event) => lanes.add(formatRunKey(key), { key, event }),
+    applyTo: (key, current, event) => applyOne(key, current, current.version, event),
+    replaceLost: (key, version, detail) => applyOne(key, null, version, { type: 'state_lost', detail }),
   };
 }
 

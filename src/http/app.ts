@@ -57,6 +57,14 @@ export function createHttpApp(deps: HttpAppDeps): Express {
 /** Nothing that is answered here is a page; a route that serves one sets a policy of its own. */
 const SECURITY_HEADERS = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  // These say something about pages and their links only, and each costs every answer a little.
+  crossOriginOpenerPolicy: false,
+  originAgentCluster: false,
+  referrerPolicy: false,
+  xDnsPrefetchControl: false,
+  xDownloadOptions: false,
+  xPermittedCrossDomainPolicies: false,
+  xXssProtection: false,
 } as const;
 
 /** Puts routes in; a path that is asked for with a method it does not have is a 405 that names those it has. */
