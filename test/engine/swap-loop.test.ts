@@ -42,6 +42,12 @@ function createOneRunStore(initial: RunRecord | null = null) {
   };
 }
 
+/** Pauses take no time. */
+function callSoon(_delayMs: number, callback: () => void): () => void {
+  queueMicrotask(callback);
+  return () => {};
+}
+
 function createLoop(store: RunStore) {
   const conflicts = { count: 0 };
   const swapConflict = () => {
@@ -56,7 +62,7 @@ function createLoop(store: RunStore) {
       refresh: async () => true,
       explain: () => Promise.reject(new Error('not asked for here')),
     },
-    clock: { nowMs: () => FAILED_AT_MS, schedule: (_delayMs, callback) => (queueMicrotask(callback), () => {}) },
+    clock: { nowMs: () => FAILED_AT_MS, schedule: callSoon },
     random: () => 0,
     telemetry,
     onDue: (atMs) => due.push(atMs),
