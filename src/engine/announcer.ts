@@ -33,12 +33,20 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   const { swapLoop, clock, log, telemetry } = deps;
   const channels = new Map(deps.channels.map((channel) => [channel.name, channel]));
 
-  async function sendOne(key: RunKey, record: RunRecord, pending: PendingAlert): Promise<void> {
+  async function send(key: RunKey, record: RunRecord, pending: PendingAlert): Promise<SendResult> {
     const channel = channels.get(pending.channel);
-    const result: SendResult =
-      channel === undefined
-        ? { type: 'permanent', detail: 'no such channel is configured any more' }
-        : await channel.send(toAlert(key, record, pending, deps.orchestrator.linkTo(key)));
+    if (channel === undefined) return { type: 'permanent', detail: 'no such channel is configured any more' };
+    try {
+      return await channel.send(toAlert(key, record, pending, deps.orchestrator.linkTo(key)));
+    } catch (error) {
+      // A channel never rejects; one that does must neither hold up the others nor escape the count of tries.
+      log.error({ err: error, run: formatRunKey(key), channel: pending.channel }, 'an alert channel failed');
+      return { type: 'retryable', detail: 'the channel failed', retryAfterMs: null };
+    }
+  }
+
+  async function sendOne(key: RunKey, record: RunRecord, pending: PendingAlert): Promise<void> {
+    const result = await send(key, record, pending);
     const accepted = result.type === 'accepted';
     const nextTryAtMs = accepted ? null : nextTryMs(pending, result, clock.nowMs());
     const fields = { run: formatRunKey(key), alert: pending.kind, channel: pending.channel, reason: pending.reason };

@@ -1,3 +1,4 @@
+import type { RunRecord } from '../core/record.ts';
 import { formatRunKey } from '../core/run-key.ts';
 import type { RunStore, TakenRun } from '../store/port.ts';
 import type { Announcer } from './announcer.ts';
@@ -8,7 +9,7 @@ import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export interface WorkerSettings {
-  /** Runs in work at the same time. */
+  /** Runs in work at the same time, and as many whose alerts are being sent. */
   readonly concurrency: number;
   /** How long a taken run is left alone by everybody else; longer than one step can last. */
   readonly leaseMs: number;
@@ -41,7 +42,10 @@ export interface Worker {
 export function createWorker(deps: WorkerDeps): Worker {
   const { store, clock, log, telemetry, settings } = deps;
   const inWork = new Set<Promise<void>>();
-  let isStopping = false;
+  /** Apart from the others: receivers that hang must not take the places of retries. */
+  const announcing = new Set<Promise<void>>();
+  /** Before the start nothing is taken, whatever falls due; after a stop nothing more. */
+  let isRunning = false;
   let isTaking = false;
   let takeAgain = false;
   let wakeAtMs = Number.POSITIVE_INFINITY;
@@ -49,27 +53,24 @@ export function createWorker(deps: WorkerDeps): Worker {
   let taking: Promise<void> = Promise.resolve();
 
   function wakeAt(atMs: number): void {
-    if (isStopping || atMs >= wakeAtMs) return;
+    if (!isRunning || atMs >= wakeAtMs) return;
     cancelWake();
     wakeAtMs = atMs;
     cancelWake = clock.schedule(Math.max(0, atMs - clock.nowMs()), () => {
       wakeAtMs = Number.POSITIVE_INFINITY;
-      taking = take();
+      if (isTaking) takeAgain = true;
+      else taking = take();
     });
   }
 
   /** Fills the free places with due runs; one call at a time, so that no more is leased than can be begun. */
   async function take(): Promise<void> {
-    if (isTaking) {
-      takeAgain = true;
-      return;
-    }
     isTaking = true;
     try {
       do {
         takeAgain = false;
         const free = settings.concurrency - inWork.size;
-        if (free <= 0 || isStopping) break;
+        if (free <= 0 || !isRunning) break;
         const taken = await store.takeDue(clock.nowMs(), free, settings.leaseMs);
         for (const run of taken) begin(run);
         takeAgain ||= taken.length === free;
@@ -83,6 +84,10 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   function begin(run: TakenRun): void {
+    const isAnnouncement = 'record' in run && !isPhaseDue(run.record.value) && isRunning;
+    const places = isAnnouncement ? announcing : inWork;
+    // Without a place it stays leased, and its alerts go out a little later.
+    if (places.size >= settings.concurrency && isAnnouncement) return;
     const work = handle(run)
       .catch((error: unknown) => {
         telemetry.workFailed();
@@ -92,22 +97,24 @@ export function createWorker(deps: WorkerDeps): Worker {
         );
       })
       .finally(() => {
-        inWork.delete(work);
+        places.delete(work);
         wakeAt(clock.nowMs());
       });
-    inWork.add(work);
+    places.add(work);
+  }
+
+  function isPhaseDue(record: RunRecord): boolean {
+    return record.held === null && record.dueAtMs !== null && record.dueAtMs <= clock.nowMs();
   }
 
   async function handle(run: TakenRun): Promise<void> {
-    if (isStopping) return handBack(run);
+    if (!isRunning) return handBack(run);
     if ('problem' in run) return giveUpLost(run);
     const { value: record } = run.record;
-    const nowMs = clock.nowMs();
-    const isPhaseDue = record.held === null && record.dueAtMs !== null && record.dueAtMs <= nowMs;
-    if (record.dueAtMs !== null) telemetry.lag(Math.max(0, nowMs - record.dueAtMs));
-    // Retries first: an alert channel that hangs must not hold a retry up.
-    if (isPhaseDue) await deps.stepper.step(run.key, run.record);
-    await deps.announcer.announce(run.key, record);
+    if (!isPhaseDue(record)) return deps.announcer.announce(run.key, record);
+    telemetry.lag(clock.nowMs() - (record.dueAtMs ?? clock.nowMs()));
+    // Its swap ends the lease, so that alerts that are due as well are taken at once, and are sent once.
+    await deps.stepper.step(run.key, run.record);
   }
 
   /** A swap to the same value ends the lease. */
@@ -124,13 +131,16 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   return {
-    start: () => wakeAt(clock.nowMs()),
+    start() {
+      isRunning = true;
+      wakeAt(clock.nowMs());
+    },
     noteDue: wakeAt,
     async stop() {
-      isStopping = true;
+      isRunning = false;
       cancelWake();
       await taking;
-      await Promise.all(inWork);
+      await Promise.all([...inWork, ...announcing]);
     },
   };
 }

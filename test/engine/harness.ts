@@ -1,0 +1,136 @@
+import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
+import type { RetryPolicy } from '../../src/core/policy.ts';
+import type { Rules } from '../../src/core/rules.ts';
+import { createAnnouncer } from '../../src/engine/announcer.ts';
+import { createIntake } from '../../src/engine/intake.ts';
+import type { Log } from '../../src/engine/log.ts';
+import type { PolicySource } from '../../src/engine/policy-source.ts';
+import { createStepper } from '../../src/engine/steps.ts';
+import { createSwapLoop } from '../../src/engine/swap-loop.ts';
+import type { Telemetry } from '../../src/engine/telemetry.ts';
+import { createWorker, type WorkerSettings } from '../../src/engine/worker.ts';
+import type { ClearOutcome, ClearRequest, FoundRun, Orchestrator } from '../../src/orchestrator/port.ts';
+import { rulesWith } from '../core/policies.ts';
+import { FAILED_AT_MS, FINGERPRINT } from '../support/records.ts';
+import { createVirtualTimers } from '../support/timers.ts';
+import { createMemoryStore } from './memory-store.ts';
+
+/** Something that a test lets happen when it wants. */
+export interface Gate {
+  readonly passed: Promise<void>;
+  open(): void;
+}
+
+export function gate(): Gate {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { passed: promise, open: resolve };
+}
+
+/** Counts calls of telemetry as `name a b`. */
+function createTelemetry(counts: Map<string, number>): Telemetry {
+  const count =
+    (name: string) =>
+    (...labels: (string | number | boolean)[]) => {
+      const words = [name, ...labels.filter((label) => typeof label !== 'number')].join(' ');
+      counts.set(words, (counts.get(words) ?? 0) + 1);
+    };
+  return {
+    reported: count('reported'),
+    stepped: count('stepped'),
+    cleared: count('cleared'),
+    ended: count('ended'),
+    observed: count('observed'),
+    alerted: count('alerted'),
+    swapConflict: count('swapConflict'),
+    workFailed: count('workFailed'),
+    lag: count('lag'),
+  };
+}
+
+export type Line = readonly ['debug' | 'info' | 'warn' | 'error', string, object];
+
+function createLog(lines: Line[]): Log {
+  const write = (level: Line[0]) => (fields: object, message: string) => void lines.push([level, message, fields]);
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+/** The orchestrator as the test says it is; unless it says otherwise the run has failed and takes every clear. */
+export interface Script {
+  observe: Orchestrator['observe'];
+  clear: (request: ClearRequest) => Promise<ClearOutcome> | ClearOutcome;
+  failedTasks: Orchestrator['failedTasks'];
+  /** Whether the Dags' tags can be read. */
+  areTagsKnown: boolean;
+  policy: Partial<RetryPolicy>;
+  channels: Record<string, (alert: Alert) => Promise<SendResult> | SendResult>;
+}
+
+export const FAILED: FoundRun = { type: 'found', state: 'failed', fingerprint: FINGERPRINT, runType: null };
+
+/** The engine's parts on virtual time, a store in memory and a scripted orchestrator. */
+export function createHarness(settings: Partial<WorkerSettings> = {}) {
+  const timers = createVirtualTimers({ startMs: FAILED_AT_MS + 60_000 });
+  const store = createMemoryStore();
+  const counts = new Map<string, number>();
+  const lines: Line[] = [];
+  const clears: ClearRequest[] = [];
+  const sent: Alert[] = [];
+  const script: Script = {
+    observe: async () => FAILED,
+    clear: () => ({ type: 'accepted', run: null }),
+    failedTasks: async () => ({ type: 'found', tasks: [] }),
+    areTagsKnown: true,
+    policy: {},
+    channels: { webhook: () => ({ type: 'accepted' }) },
+  };
+  const clock = { nowMs: timers.nowMs, schedule: timers.schedule };
+  const policies: PolicySource = {
+    rulesFor: async (): Promise<Rules> => rulesWith(script.policy, { isProvisional: !script.areTagsKnown }),
+    refresh: async () => script.areTagsKnown,
+    explain: () => Promise.reject(new Error('not asked for here')),
+  };
+  const orchestrator: Orchestrator = {
+    observe: (key) => script.observe(key),
+    async clear(_key, request) {
+      clears.push(request);
+      return await script.clear(request);
+    },
+    describeDag: async () => ({ type: 'found', tags: [], isPaused: false }),
+    failedTasks: (key) => script.failedTasks(key),
+    health: async () => ({ type: 'reachable', name: 'scripted', version: '1' }),
+    linkTo: () => 'https://airflow.example/run',
+    close: async () => {},
+  };
+  const channels: AlertChannel[] = ['webhook', 'pager'].map((name) => ({
+    name,
+    async send(alert) {
+      sent.push(alert);
+      return (await script.channels[name]?.(alert)) ?? { type: 'accepted' };
+    },
+  }));
+  const deps = {
+    store,
+    clock,
+    policies,
+    orchestrator,
+    channels,
+    log: createLog(lines),
+    telemetry: createTelemetry(counts),
+  };
+  const wake = { noteDue: (_atMs: number) => {} };
+  const swapLoop = createSwapLoop({ ...deps, random: () => 0.5, onDue: (atMs) => wake.noteDue(atMs) });
+  const stepper = createStepper({ ...deps, swapLoop });
+  const announcer = createAnnouncer({ ...deps, swapLoop });
+  const worker = createWorker({
+    ...deps,
+    swapLoop,
+    stepper,
+    announcer,
+    settings: { concurrency: 4, leaseMs: 90_000, pollIntervalMs: 1_000, ...settings },
+  });
+  wake.noteDue = worker.noteDue;
+  const intake = createIntake({ ...deps, swapLoop });
+  return { timers, store, counts, lines, clears, sent, script, policies, swapLoop, stepper, announcer, worker, intake };
+}
+
+export type Harness = ReturnType<typeof createHarness>;

@@ -1,0 +1,113 @@
+import { DagainError } from '../../src/core/errors.ts';
+import { dueAtOf, type RunRecord } from '../../src/core/record.ts';
+import { formatRunKey, type RunKey } from '../../src/core/run-key.ts';
+import type { RunStore, TakenRun } from '../../src/store/port.ts';
+
+interface Row {
+  readonly key: RunKey;
+  version: number;
+  record: RunRecord | null;
+  indexedAtMs: number | null;
+}
+
+/** A store of one process, with everything that can go wrong with one. */
+export interface MemoryStore extends RunStore {
+  /** The next swaps that are lost to somebody else. */
+  conflicts: number;
+  /** Rejects everything with this until it is null again. */
+  outage: DagainError | null;
+  /** Called before each swap, while it is under way. */
+  beforeSwap: (key: RunKey, next: RunRecord | null) => Promise<void> | void;
+  put(record: RunRecord): void;
+  get(key: RunKey): RunRecord | null;
+  /** When the record can be taken next; null: never. */
+  indexedAtMs(key: RunKey): number | null;
+  /** The record is gone from under its place in the index. */
+  lose(key: RunKey): void;
+  readonly isClosed: boolean;
+  readonly swaps: number;
+}
+
+export const OUTAGE = new DagainError('store_unavailable', 'the store is out');
+
+export function createMemoryStore(): MemoryStore {
+  const rows = new Map<string, Row>();
+  let lastVersion = 0;
+  let isClosed = false;
+  let swaps = 0;
+
+  function check(): void {
+    if (isClosed) throw new DagainError('store_unavailable', 'the store is closed');
+    if (store.outage !== null) throw store.outage;
+  }
+
+  function write(key: RunKey, record: RunRecord | null): number {
+    lastVersion += 1;
+    if (record === null) rows.delete(formatRunKey(key));
+    else rows.set(formatRunKey(key), { key, version: lastVersion, record, indexedAtMs: dueAtOf(record) });
+    return lastVersion;
+  }
+
+  const taken = ({ key, version, record }: Row): TakenRun =>
+    record === null
+      ? { key, version, problem: 'missing', detail: 'no such record' }
+      : { key, record: { version, value: record } };
+
+  const store: MemoryStore = {
+    conflicts: 0,
+    outage: null,
+    beforeSwap: () => {},
+    put: (record) => void write(record, record),
+    get: (key) => rows.get(formatRunKey(key))?.record ?? null,
+    indexedAtMs: (key) => rows.get(formatRunKey(key))?.indexedAtMs ?? null,
+    lose(key) {
+      const row = rows.get(formatRunKey(key));
+      if (row !== undefined) row.record = null;
+    },
+    get isClosed() {
+      return isClosed;
+    },
+    get swaps() {
+      return swaps;
+    },
+    async load(key) {
+      check();
+      const row = rows.get(formatRunKey(key));
+      return row === undefined || row.record === null ? null : { version: row.version, value: row.record };
+    },
+    async compareAndSwap(key, expected, next) {
+      check();
+      await store.beforeSwap(key, next);
+      check();
+      swaps += 1;
+      if (store.conflicts > 0) {
+        store.conflicts -= 1;
+        return null;
+      }
+      return (rows.get(formatRunKey(key))?.version ?? 0) === expected ? write(key, next) : null;
+    },
+    async takeDue(nowMs, limit, leaseMs) {
+      check();
+      const due = [...rows.values()].filter(({ indexedAtMs }) => indexedAtMs !== null && indexedAtMs <= nowMs);
+      const first = due.toSorted((a, b) => (a.indexedAtMs ?? 0) - (b.indexedAtMs ?? 0)).slice(0, limit);
+      for (const row of first) row.indexedAtMs = nowMs + leaseMs;
+      return first.map(taken);
+    },
+    async list() {
+      return { records: [], next: null };
+    },
+    async count() {
+      return { records: rows.size, due: 0 };
+    },
+    async ping() {
+      check();
+    },
+    async warnings() {
+      return [];
+    },
+    async close() {
+      isClosed = true;
+    },
+  };
+  return store;
+}
