@@ -1,5 +1,6 @@
 import type { Observed } from '../core/event.ts';
 import type { RetryPolicy } from '../core/policy.ts';
+import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import type { ClearOutcome, Orchestrator, RunObservation } from '../orchestrator/port.ts';
@@ -69,17 +70,16 @@ export function createStepper(deps: StepDeps): Stepper {
       dueAt: next?.dueAtMs == null ? null : new Date(next.dueAtMs).toISOString(),
     };
     if (next?.phase === before?.phase && applied.command === null) log.debug(fields, reason);
-    else if (next?.phase === 'giving_up' || next?.phase === 'gave_up') log.error(fields, 'gave up');
+    else if (isGivenUp(next) && !hasEnded(reason)) log.error(fields, 'gave up');
     else log.info(fields, reason);
     tellEnd(applied);
   }
 
   function tellEnd({ before, next, reason }: Applied): void {
-    const wasGivenUp = before?.phase === 'giving_up' || before?.phase === 'gave_up';
-    if ((next?.phase === 'giving_up' || next?.phase === 'gave_up') && !wasGivenUp) telemetry.ended('gave_up', reason);
-    if (next !== null || wasGivenUp) return;
-    if (reason === 'run_succeeded') telemetry.ended('recovered', reason);
-    else telemetry.ended(reason === 'run_missing' ? 'gone' : 'not_retryable', reason);
+    if (isGivenUp(before)) return;
+    // A run that has ended may stay for its unsent alerts.
+    if (next === null || hasEnded(reason)) telemetry.ended(howEnded(reason), reason);
+    else if (isGivenUp(next)) telemetry.ended('gave_up', reason);
   }
 
   /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
@@ -122,6 +122,19 @@ export function createStepper(deps: StepDeps): Stepper {
       if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
     },
   };
+}
+
+function isGivenUp(record: RunRecord | null): boolean {
+  return record?.phase === 'giving_up' || record?.phase === 'gave_up';
+}
+
+function hasEnded(reason: Reason): boolean {
+  return reason === 'run_succeeded' || reason === 'run_missing';
+}
+
+function howEnded(reason: Reason): 'recovered' | 'gone' | 'not_retryable' {
+  if (reason === 'run_succeeded') return 'recovered';
+  return reason === 'run_missing' ? 'gone' : 'not_retryable';
 }
 
 /** Whether the run has failed and no callback has told which of its tasks did. */
