@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { createHash, hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Log } from '../engine/log.ts';
 import { HttpProblem } from './problems.ts';
@@ -70,10 +70,11 @@ export function createAuth({ settings, nowMs, log, seenWebhookIds }: AuthDeps): 
     throw unauthenticated('The bearer token is not valid here', 'Bearer realm="dagain", error="invalid_token"');
   }
 
-  async function verify(headers: SignedHeaders, body: Buffer): Promise<void> {
+  async function verify(headers: SignedHeaders, path: string, body: Buffer): Promise<void> {
     if (!isSigned(headers, body, keys)) throw refusedSignature();
     if (seenWebhookIds === undefined) return;
-    const digest = hash('sha256', body, 'base64url');
+    // The signature does not cover the path: a delivery must not be replayed as another kind of callback either.
+    const digest = createHash('sha256').update(`${path}\n`).update(body).digest('base64url');
     const kept = await seenWebhookIds.claim(headers.id, digest, REPLAY_WINDOW_MS).catch((error: unknown) => {
       // The same delivery twice changes nothing anyway: better to take it in than to lose a failure.
       log.warn({ err: error }, 'could not look up a webhook id; the delivery is taken in');
@@ -99,7 +100,8 @@ export function createAuth({ settings, nowMs, log, seenWebhookIds }: AuthDeps): 
         return null;
       }
       const headers = readSignedHeaders(request.headers, nowMs());
-      return { verify: (body) => verify(headers, body) };
+      const path = (request.url ?? '').replace(/\?.*$/s, '');
+      return { verify: (body) => verify(headers, path, body) };
     },
   };
 }

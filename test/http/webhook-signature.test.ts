@@ -184,6 +184,15 @@ describe('ids are remembered', () => {
     expect(serving1.intake.reports).toHaveLength(2);
   });
 
+  test('a delivery cannot be replayed as another kind of callback', async () => {
+    const { post, intake } = await serving([SECRET], { seenWebhookIds: createSeen() });
+    const headers = signed(BODY, { key: SECRET });
+    expect((await post('/v1/callbacks/task-failed', BODY, headers)).status).toBe(202);
+    expect(problemIn(await post('/v1/callbacks/run-succeeded', BODY, headers)).code).toBe('webhook_id_reused');
+    expect((await post('/v1/callbacks/task-failed?again', BODY, headers)).status).toBe(202);
+    expect(intake.reports).toHaveLength(2);
+  });
+
   test('an id whose signature is wrong is not remembered', async () => {
     const seenWebhookIds = createSeen();
     const serving1 = await serving([SECRET], { seenWebhookIds });
