@@ -30,7 +30,7 @@ const CLASS_WEIGHT: readonly FailureClass[] = ['task_error', 'timeout', 'deadloc
 /** Decides under `policy` whether a run with these failures is retried. Pure. */
 export function judge(policy: RetryPolicy, facts: RunFacts, nowMs: number): Judgement {
   const telling = tellingFailures(facts.failures);
-  const selected = telling.filter((failure) => taskRefusal(policy, failure) === null);
+  const selected = telling.filter((failure) => isSelected(policy, failure));
   const failureClass = dominantClass(selected.length > 0 ? selected : telling);
   const maxRetries = capFor(policy, facts, failureClass);
   const reason = refusal(policy, facts, selected, failureClass, maxRetries, nowMs);
@@ -76,8 +76,13 @@ function isOff(policy: RetryPolicy): boolean {
   return policy.maxRetries === 0 && Object.values(policy.maxRetriesByClass).every((cap) => cap === 0);
 }
 
+/** Whether the policy's task filters leave this failure in; one of the run as a whole is never filtered by its task. */
+export function isSelected(policy: RetryPolicy, failure: Pick<Failure, 'taskId' | 'operator'>): boolean {
+  return taskRefusal(policy, failure) === null;
+}
+
 /** Why this failure alone starts nothing, or null. A failure of the run as a whole is never filtered by its task. */
-function taskRefusal(policy: RetryPolicy, failure: Failure): Refusal | null {
+function taskRefusal(policy: RetryPolicy, failure: Pick<Failure, 'taskId' | 'operator'>): Refusal | null {
   if (failure.operator !== null && matchesAnyGlob(policy.ignoreOperators, failure.operator)) return 'operator_ignored';
   if (failure.taskId === null) return null;
   if (matchesAnyGlob(policy.ignoreTasks, failure.taskId)) return 'task_ignored';

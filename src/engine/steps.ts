@@ -1,4 +1,5 @@
 import type { Observed } from '../core/event.ts';
+import { isSelected } from '../core/judgement.ts';
 import type { RetryPolicy } from '../core/policy.ts';
 import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
@@ -45,14 +46,14 @@ export function createStepper(deps: StepDeps): Stepper {
         'the orchestrator gave no usable answer',
       );
     }
-    if (!lacksTasks(record, observation)) return { type: 'observed', observation };
+    const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
+    if (!lacksTasks(record, observation, policy)) return { type: 'observed', observation };
     const failed = await orchestrator.failedTasks(key);
     if (failed.type === 'found') return { type: 'observed', observation, failedTasks: failed.tasks };
     log.warn(
       { run: formatRunKey(key), reason: failed.reason, detail: failed.detail },
       'failed tasks could not be read',
     );
-    const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
     // Where the policy asks which task failed, nothing is decided without knowing.
     return { type: 'observed', observation: selectsTasks(policy) ? failed : observation };
   }
@@ -137,13 +138,13 @@ function howEnded(reason: Reason): 'recovered' | 'gone' | 'not_retryable' {
   return reason === 'run_missing' ? 'gone' : 'not_retryable';
 }
 
-/** Whether the run has failed and no callback has told which of its tasks did. */
-function lacksTasks(record: RunRecord, observation: RunObservation): boolean {
+/** Whether the run has failed and no callback has told of a task that counts: others may have died without a word. */
+function lacksTasks(record: RunRecord, observation: RunObservation, policy: RetryPolicy): boolean {
   if (observation.type !== 'found' || observation.state !== 'failed') return false;
   switch (record.phase) {
     case 'confirming':
     case 'watching':
-      return record.failures.every((failure) => failure.taskId === null);
+      return !record.failures.some((failure) => failure.taskId !== null && isSelected(policy, failure));
     case 'waiting':
     case 'giving_up':
     case 'gave_up':

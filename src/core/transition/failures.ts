@@ -13,6 +13,8 @@ export function withFailure(
   rules: Rules,
   nowMs: number,
 ): CommonFields['failures'] {
+  const found = record.failures.findIndex((one) => isSameFoundOut(one, failure));
+  if (found >= 0) return record.failures.with(found, failure);
   const { failures } = record;
   if (failures.length < MAX_FAILURES) return [...failures, failure];
   const verdictOn = (some: Failure[]) => {
@@ -23,4 +25,10 @@ export function withFailure(
   if (verdict === verdictOn(failures)) return failures;
   const choices = failures.map((_, index) => failures.with(failures.length - 1 - index, failure));
   return choices.find((some) => verdictOn(some) === verdict) ?? failures;
+}
+
+/** Whether `known` is what the orchestrator showed of the task try that a callback now tells more of. */
+function isSameFoundOut(known: Failure, { taskId, mapIndex, tryNumber }: Failure): boolean {
+  if (known.taskId === null || known.taskId !== taskId || known.exceptionType !== null) return false;
+  return known.id.startsWith('task:') && (known.mapIndex ?? -1) === (mapIndex ?? -1) && known.tryNumber === tryNumber;
 }

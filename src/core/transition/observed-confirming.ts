@@ -19,7 +19,7 @@ export function observedConfirming(
   nowMs: number,
 ): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen, rules, nowMs);
-  const known = { ...withSeenTasks(record, tasks, nowMs), runType: seen.runType ?? record.runType };
+  const known = { ...withSeenTasks(record, tasks, rules, nowMs), runType: seen.runType ?? record.runType };
   const isStillPrevious = showsPrevious(record.previous, seen);
   if (seen.state === 'failed' && !isStillPrevious) return settle(known, seen.fingerprint, rules, nowMs);
   if (isStillPrevious && record.previous?.mode != null) {

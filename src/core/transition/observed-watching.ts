@@ -34,7 +34,7 @@ export function observedWatching(
   }
   const known =
     record.failures.length > 0
-      ? withSeenTasks(record, tasks, nowMs)
-      : { ...record, failures: unreported(seen, tasks, nowMs) };
+      ? withSeenTasks(record, tasks, rules, nowMs)
+      : { ...record, failures: unreported(seen, tasks, rules, nowMs) };
   return settle(known, seen.fingerprint, rules, nowMs);
 }

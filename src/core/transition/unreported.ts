@@ -1,18 +1,30 @@
 import type { SeenRun, SeenTask } from '../event.ts';
+import { isSelected } from '../judgement.ts';
 import type { Failure, RunRecord } from '../record.ts';
+import type { Rules } from '../rules.ts';
 import { MAX_FAILURES } from './fields.ts';
 
 /** The failures that no callback told of: most often the worker was killed. */
-export function unreported(seen: SeenRun, tasks: readonly SeenTask[], nowMs: number): Failure[] {
+export function unreported(seen: SeenRun, tasks: readonly SeenTask[], rules: Rules, nowMs: number): Failure[] {
   const failedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
   const about = { message: 'failed without a callback', failureClass: 'infra', failedAtMs } as const;
-  if (tasks.length > 0) return tasks.slice(0, MAX_FAILURES).map((task) => failureOf(task, about));
+  if (tasks.length > 0)
+    return decidingFirst(
+      tasks.map((task) => failureOf(task, about)),
+      rules,
+    ).slice(0, MAX_FAILURES);
   const id = `unreported:${seen.fingerprint.startedAtMs ?? seen.fingerprint.queuedAtMs ?? failedAtMs}`;
   return [{ ...UNKNOWN, ...about, id }];
 }
 
 /** Adds the tasks that have failed to what is known of the run's failure as a whole. */
-export function withSeenTasks<R extends RunRecord>(record: R, tasks: readonly SeenTask[], nowMs: number): R {
+export function withSeenTasks<R extends RunRecord>(
+  record: R,
+  tasks: readonly SeenTask[],
+  rules: Rules,
+  nowMs: number,
+): R {
+  if (tasks.length === 0) return record;
   const isKnown = ({ taskId, mapIndex }: SeenTask) =>
     record.failures.some((failure) => failure.taskId === taskId && (failure.mapIndex ?? -1) === mapIndex);
   // The run's own failure tells why, the tasks only which: they take over its class.
@@ -23,7 +35,14 @@ export function withSeenTasks<R extends RunRecord>(record: R, tasks: readonly Se
     failedAtMs: first?.failedAtMs ?? nowMs,
   };
   const more = tasks.filter((task) => !isKnown(task)).map((task) => failureOf(task, about));
-  return { ...record, failures: [...record.failures, ...more].slice(0, MAX_FAILURES) };
+  return { ...record, failures: decidingFirst([...record.failures, ...more], rules).slice(0, MAX_FAILURES) };
+}
+
+/** Of more failures than are kept, those that the policy's filters leave in decide. */
+function decidingFirst(failures: readonly Failure[], { policy }: Rules): Failure[] {
+  if (failures.length <= MAX_FAILURES) return [...failures];
+  const isDeciding = (failure: Failure) => isSelected(policy, failure);
+  return [...failures.filter(isDeciding), ...failures.filter((failure) => !isDeciding(failure))];
 }
 
 const UNKNOWN = {
