@@ -8,6 +8,13 @@ const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 const Url = (protocols: RegExp, example: string) =>
   z.url({ protocol: protocols, error: `must be a URL such as ${example}` });
 const Flag = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((text) => text === 'true');
+/** Digits only: Number() would also take ' ' for 0, which turns retries off. */
+const WholeNumber = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 const Secrets = z
   .string()
   .transform((text) => text.split(',').map((one) => one.trim()))
@@ -33,7 +40,7 @@ function setting<T>(schema: z.ZodType<T>, fallback: string | null, description: 
 /** Every setting there is; the README's table and `--help` are made from it. */
 export const SETTINGS = {
   DAGAIN_HOST: setting(z.string().min(1), '127.0.0.1', 'Address to listen on.'),
-  DAGAIN_PORT: setting(z.coerce.number().int().min(0).max(65_535), '8484', 'Port to listen on; 0 takes a free one.'),
+  DAGAIN_PORT: setting(WholeNumber(0, 65_535), '8484', 'Port to listen on; 0 takes a free one.'),
   DAGAIN_AIRFLOW_URL: setting(
     Url(/^https?$/, 'http://airflow:8080').optional(),
     null,
@@ -65,7 +72,7 @@ export const SETTINGS = {
   ),
   DAGAIN_POLICY_FILE: setting(z.string().min(1).optional(), null, 'YAML file with the retry policy.'),
   DAGAIN_MAX_RETRIES: setting(
-    z.coerce.number().int().min(0).max(1_000).optional(),
+    WholeNumber(0, 1_000).optional(),
     null,
     'Retries on top of the original attempt (built-in: 2); 0 turns retries off.',
   ),
@@ -136,18 +143,26 @@ export type Variables = Readonly<Record<string, string | undefined>>;
  */
 export function readEnvironment(variables: Variables): Environment {
   const problems = unknownNames(variables);
+  const isSet = new Set<string>();
   const entries = Object.entries(SETTINGS).map(([name, one]) => {
-    const text = readVariable(name, one.secret === true, variables, problems) ?? one.fallback ?? undefined;
+    const given = readVariable(name, one.secret === true, variables, problems);
+    if (given !== undefined) isSet.add(name);
+    const text = given ?? one.fallback ?? undefined;
     const parsed = one.schema.safeParse(text);
     if (parsed.success) return [name, parsed.data];
-    const value = one.secret === true || text === undefined ? '' : `, is ${JSON.stringify(text)}`;
+    const value = one.secret === true || text === undefined ? '' : `, is ${JSON.stringify(withoutCredentials(text))}`;
     problems.push(`${name} ${parsed.error.issues.map((issue) => issue.message).join('; ')}${value}`);
     return [name, undefined];
   });
   const environment = Object.fromEntries(entries) as Environment;
-  if (problems.length === 0) problems.push(...contradictions(environment));
+  problems.push(...contradictions((name) => isSet.has(name), environment));
   if (problems.length > 0) throw new DagainError('configuration_invalid', problems.join('\n'));
   return environment;
+}
+
+/** A URL may hold a password, also one that is no good as a URL. */
+function withoutCredentials(text: string): string {
+  return text.replace(/\/\/[^/]*@/, '//***@');
 }
 
 /** `NAME`, or the content of the file that `NAME_FILE` names, without the newline at its end. Empty means unset. */
@@ -173,21 +188,22 @@ function unknownNames(variables: Variables): string[] {
   return unknown.map((name) => `${name} is not a setting of dagain; the nearest is ${nearest(name, [...known])}`);
 }
 
-function contradictions(environment: Environment): string[] {
+/** What does not go together; settings that are wrong in themselves count as set, so that all is told at once. */
+function contradictions(isSet: (name: SettingName) => boolean, environment: Partial<Environment>): string[] {
   const problems: string[] = [];
   const ways = (['DAGAIN_AIRFLOW_TOKEN', 'DAGAIN_AIRFLOW_TOKEN_FILE', 'DAGAIN_AIRFLOW_USERNAME'] as const).filter(
-    (name) => environment[name] !== undefined,
+    isSet,
   );
   if (ways.length > 1) problems.push(`${ways.join(' and ')} are set at the same time: keep one`);
-  if ((environment.DAGAIN_AIRFLOW_USERNAME === undefined) !== (environment.DAGAIN_AIRFLOW_PASSWORD === undefined)) {
+  if (isSet('DAGAIN_AIRFLOW_USERNAME') !== isSet('DAGAIN_AIRFLOW_PASSWORD')) {
     problems.push('DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD must be set together');
   }
-  const hasCallbackAuth =
-    environment.DAGAIN_CALLBACK_TOKEN !== undefined || environment.DAGAIN_WEBHOOK_SECRET !== undefined;
-  const isProtected = hasCallbackAuth && environment.DAGAIN_OPERATOR_TOKEN !== undefined;
-  if (!LOOPBACK.has(environment.DAGAIN_HOST) && !isProtected && !environment.DAGAIN_ALLOW_ANONYMOUS) {
+  const hasCallbackAuth = isSet('DAGAIN_CALLBACK_TOKEN') || isSet('DAGAIN_WEBHOOK_SECRET');
+  const isProtected = hasCallbackAuth && isSet('DAGAIN_OPERATOR_TOKEN');
+  const { DAGAIN_HOST: host = '', DAGAIN_ALLOW_ANONYMOUS: mayBeAnonymous } = environment;
+  if (!LOOPBACK.has(host) && !isProtected && mayBeAnonymous === false) {
     problems.push(
-      `DAGAIN_HOST is ${environment.DAGAIN_HOST}, which others can reach: set DAGAIN_OPERATOR_TOKEN and DAGAIN_CALLBACK_TOKEN (or DAGAIN_WEBHOOK_SECRET), or DAGAIN_ALLOW_ANONYMOUS=true`,
+      `DAGAIN_HOST is ${host}, which others can reach: set DAGAIN_OPERATOR_TOKEN and DAGAIN_CALLBACK_TOKEN (or DAGAIN_WEBHOOK_SECRET), or DAGAIN_ALLOW_ANONYMOUS=true`,
     );
   }
   return problems;

@@ -1,0 +1,233 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readEnvironment, SETTINGS, type Setting, type Variables } from '../../src/config/environment.ts';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'dagain-environment-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function fileWith(content: string): string {
+  const path = join(folder, `secret-${content.length}-${Math.abs(hash(content))}`);
+  writeFileSync(path, content);
+  return path;
+}
+const hash = (text: string) => [...text].reduce((sum, one) => (sum * 31 + one.charCodeAt(0)) | 0, 7);
+
+/** The lines of what is wrong, none if nothing is. */
+function problemsOf(variables: Variables): string[] {
+  try {
+    readEnvironment(variables);
+    return [];
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'configuration_invalid' });
+    return (error as Error).message.split('\n');
+  }
+}
+
+const SECRETS = Object.entries(SETTINGS)
+  .filter(([, one]) => (one as Setting<unknown>).secret === true)
+  .map(([name]) => name);
+const TOKENS = { DAGAIN_CALLBACK_TOKEN: 'callback-token', DAGAIN_OPERATOR_TOKEN: 'operator-token' };
+
+describe('readEnvironment', () => {
+  test('has a value for everything that can go without one', () => {
+    expect(readEnvironment({})).toMatchObject({
+      DAGAIN_HOST: '127.0.0.1',
+      DAGAIN_PORT: 8484,
+      DAGAIN_DATA_DIR: './data',
+      DAGAIN_NAMESPACE: 'dagain',
+      DAGAIN_SWEEP_INTERVAL: 60_000,
+      DAGAIN_TOMBSTONE_TTL: 7 * 86_400_000,
+      DAGAIN_ALLOW_ANONYMOUS: false,
+      DAGAIN_MODE: 'active',
+      DAGAIN_LOG_LEVEL: 'info',
+    });
+    expect(readEnvironment({}).DAGAIN_MAX_RETRIES).toBeUndefined();
+  });
+
+  test('reads what is set, and takes empty for unset', () => {
+    const environment = readEnvironment({
+      DAGAIN_PORT: '0',
+      DAGAIN_MAX_RETRIES: '0',
+      DAGAIN_RETRY_DELAY: '5m',
+      DAGAIN_CALLBACK_TOKEN: 'first-token, second-token',
+      DAGAIN_REDIS_URL: '',
+      DAGAIN_AIRFLOW_TOKEN_FILE: '/run/secrets/airflow-token',
+      PATH: '/bin',
+    });
+    expect(environment).toMatchObject({
+      DAGAIN_PORT: 0,
+      DAGAIN_MAX_RETRIES: 0,
+      DAGAIN_RETRY_DELAY: 300_000,
+      DAGAIN_CALLBACK_TOKEN: ['first-token', 'second-token'],
+      DAGAIN_AIRFLOW_TOKEN_FILE: '/run/secrets/airflow-token',
+    });
+    expect(environment.DAGAIN_REDIS_URL).toBeUndefined();
+  });
+
+  test.each([
+    ['DAGAIN_PORT', '70000', /at most 65535, is "70000"/],
+    ['DAGAIN_PORT', '-1', /whole number/],
+    ['DAGAIN_PORT', ' ', /whole number/],
+    ['DAGAIN_PORT', '0x50', /whole number/],
+    ['DAGAIN_MAX_RETRIES', ' ', /whole number/],
+    ['DAGAIN_MAX_RETRIES', '1e2', /whole number/],
+    ['DAGAIN_MAX_RETRIES', '1001', /at most 1000/],
+    ['DAGAIN_MAX_RETRIES', 'two', /whole number, is "two"/],
+    ['DAGAIN_RETRY_DELAY', 'soon', /must be a duration/],
+    ['DAGAIN_SWEEP_INTERVAL', '10ms', /at least 100ms/],
+    ['DAGAIN_AIRFLOW_URL', 'airflow:8080', /must be a URL such as/],
+    ['DAGAIN_AIRFLOW_URL', 'ftp://airflow', /must be a URL such as/],
+    ['DAGAIN_REDIS_URL', 'http://redis', /must be a URL such as redis:/],
+    ['DAGAIN_NAMESPACE', 'a b', /letters, digits/],
+    ['DAGAIN_ALLOW_ANONYMOUS', 'yes', /must be true or false, is "yes"/],
+    ['DAGAIN_MODE', 'shadow', /must be active/],
+    ['DAGAIN_LOG_LEVEL', 'loud', /"loud"/],
+    ['DAGAIN_CALLBACK_TOKEN', 'short', /at least 8 characters/],
+    ['DAGAIN_CALLBACK_TOKEN', 'long-enough,', /at least 8 characters/],
+    ['DAGAIN_CALLBACK_TOKEN', 'long-enough,also-long-enough,and-another', /two at most/],
+  ])('%s=%j: %s', (name, value, problem) => {
+    expect(problemsOf({ [name]: value })).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test('reports everything that is wrong at once', () => {
+    const problems = problemsOf({
+      DAGAIN_HOST: '0.0.0.0',
+      DAGAIN_PORT: 'x',
+      DAGAIN_RETRY_DELAY: 'x',
+      DAGAIN_MAX_RETRYS: '3',
+      DAGAIN_AIRFLOW_USERNAME: 'admin',
+      DAGAIN_AIRFLOW_TOKEN: 'token',
+      DAGAIN_WEBHOOK_SECRET_FILE: join(folder, 'missing'),
+    });
+    expect(problems.map((problem) => problem.split(' ')[0])).toEqual([
+      'DAGAIN_MAX_RETRYS',
+      'DAGAIN_PORT',
+      'DAGAIN_RETRY_DELAY',
+      'DAGAIN_WEBHOOK_SECRET_FILE',
+      'DAGAIN_AIRFLOW_TOKEN',
+      'DAGAIN_AIRFLOW_USERNAME',
+      'DAGAIN_HOST',
+    ]);
+  });
+
+  test.each([
+    ['DAGAIN_MAX_RETRYS', 'DAGAIN_MAX_RETRIES'],
+    ['DAGAIN_AIRFLOW_URI', 'DAGAIN_AIRFLOW_URL'],
+    ['DAGAIN_AIRFLOW_PASSWORD_FIL', 'DAGAIN_AIRFLOW_PASSWORD_FILE'],
+    ['DAGAIN_', 'DAGAIN_URL'],
+  ])('a misspelt %s is named with the nearest that exists', (name, nearest) => {
+    expect(problemsOf({ [name]: 'x' })).toEqual([`${name} is not a setting of dagain; the nearest is ${nearest}`]);
+  });
+
+  test('what the callbacks inside Airflow read may stand in the same environment', () => {
+    expect(problemsOf({ DAGAIN_URL: 'http://dagain:8484', DAGAIN_TIMEOUT: '5' })).toEqual([]);
+  });
+});
+
+describe('secrets', () => {
+  test.each(SECRETS)('%s can stand in a file, without the newline at its end', (name) => {
+    const value = valueFor(name);
+    for (const ending of ['', '\n', '\r\n']) {
+      const variables = { ...partnersOf(name), [`${name}_FILE`]: fileWith(`${value}${ending}`) };
+      const environment = readEnvironment(variables) as unknown as Record<string, unknown>;
+      expect([environment[name]].flat()).toEqual([value]);
+    }
+  });
+
+  test.each(SECRETS)('%s in a file that is empty or gone is an error, not an unset value', (name) => {
+    expect(problemsOf({ [`${name}_FILE`]: fileWith('') })).not.toEqual([]);
+    const [problem] = problemsOf({ [`${name}_FILE`]: join(folder, 'missing') });
+    expect(problem).toMatch(new RegExp(`^${name}_FILE names .*missing, which cannot be read: ENOENT`));
+  });
+
+  test.each(SECRETS)('%s and its file at the same time are one too many', (name) => {
+    const value = valueFor(name);
+    const variables = { ...partnersOf(name), [name]: value, [`${name}_FILE`]: fileWith(value) };
+    expect(problemsOf(variables)).toEqual([`${name} and ${name}_FILE are both set: keep one`]);
+  });
+
+  test('never show in a message, whatever is wrong with them', () => {
+    const secret = fc.stringMatching(/^[A-Za-z0-9]{12,20}$/);
+    fc.assert(
+      fc.property(fc.constantFrom(...SECRETS), secret, fc.constantFrom('', ':', ' ', ',', '\n'), (name, text, odd) => {
+        const broken = {
+          [name]: `${odd}${text}${odd}`,
+          DAGAIN_PORT: 'x',
+          DAGAIN_AIRFLOW_TOKEN: 'x',
+          DAGAIN_HOST: '0.0.0.0',
+        };
+        expect(problemsOf(broken).join('\n')).not.toContain(text);
+      }),
+    );
+  });
+
+  test('in a URL that is no good are left out as well', () => {
+    for (const url of ['htp://admin:hunter2secret@airflow', 'ftp://admin:hunter2secret@airflow/x@y']) {
+      const [problem] = problemsOf({ DAGAIN_AIRFLOW_URL: url });
+      expect(problem).toContain('//***@');
+      expect(problem).not.toContain('hunter2secret');
+    }
+  });
+
+  function valueFor(name: string): string {
+    if (name === 'DAGAIN_REDIS_URL') return 'redis://:redis-password@redis:6379/0';
+    return name.endsWith('URL') ? 'https://hooks.example/secret-path' : 'long-enough-secret';
+  }
+
+  function partnersOf(name: string): Variables {
+    return name === 'DAGAIN_AIRFLOW_PASSWORD' ? { DAGAIN_AIRFLOW_USERNAME: 'admin' } : {};
+  }
+});
+
+describe('what does not go together', () => {
+  test.each([
+    [{ DAGAIN_AIRFLOW_TOKEN: 't', DAGAIN_AIRFLOW_TOKEN_FILE: '/x' }, /TOKEN and DAGAIN_AIRFLOW_TOKEN_FILE are set/],
+    [{ DAGAIN_AIRFLOW_USERNAME: 'u' }, /must be set together/],
+    [{ DAGAIN_AIRFLOW_PASSWORD: 'p' }, /must be set together/],
+  ])('%j', (variables, problem) => {
+    expect(problemsOf(variables)).toEqual([expect.stringMatching(problem)]);
+  });
+
+  test('user and password, or a token', () => {
+    expect(problemsOf({ DAGAIN_AIRFLOW_USERNAME: 'u', DAGAIN_AIRFLOW_PASSWORD: 'p' })).toEqual([]);
+    expect(problemsOf({ DAGAIN_AIRFLOW_TOKEN: 't' })).toEqual([]);
+  });
+});
+
+describe('listening where others can reach it', () => {
+  const reachable = { DAGAIN_HOST: '0.0.0.0' };
+
+  test.each(['127.0.0.1', '::1', 'localhost'])('%s is loopback and needs no tokens', (host) => {
+    expect(problemsOf({ DAGAIN_HOST: host })).toEqual([]);
+  });
+
+  test.each([
+    [{}],
+    [{ DAGAIN_CALLBACK_TOKEN: TOKENS.DAGAIN_CALLBACK_TOKEN }],
+    [{ DAGAIN_WEBHOOK_SECRET: 'webhook-secret' }],
+    [{ DAGAIN_OPERATOR_TOKEN: TOKENS.DAGAIN_OPERATOR_TOKEN }],
+    [{ DAGAIN_ALLOW_ANONYMOUS: 'false' }],
+  ])('with %j it is refused', (variables) => {
+    expect(problemsOf({ ...reachable, ...variables })).toEqual([
+      expect.stringMatching(/^DAGAIN_HOST is 0\.0\.0\.0, which others can reach: set/),
+    ]);
+  });
+
+  test.each([
+    [TOKENS],
+    [{ DAGAIN_OPERATOR_TOKEN: TOKENS.DAGAIN_OPERATOR_TOKEN, DAGAIN_WEBHOOK_SECRET: 'webhook-secret' }],
+    [{ DAGAIN_ALLOW_ANONYMOUS: 'true' }],
+  ])('with %j it is allowed', (variables) => {
+    expect(problemsOf({ ...reachable, ...variables })).toEqual([]);
+  });
+
+  test.each(['::', '10.0.0.1', 'dagain.internal', '127.0.0.1.example', 'LOCALHOST'])('%s is not loopback', (host) => {
+    expect(problemsOf({ DAGAIN_HOST: host })).toHaveLength(1);
+  });
+});
