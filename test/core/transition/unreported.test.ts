@@ -164,8 +164,7 @@ describe('a callback that comes late', () => {
     expect(decide(named, late)).toMatchObject({ decision: 'not_retryable', next: { phase: 'giving_up' } });
   });
 
-  // Known gap: ids decide, and Airflow 3's callbacks carry an instance id that its list of tasks is not asked for.
-  test.fails('for a task that was found out already, with an instance id, is not named twice', () => {
+  test('for a task that was found out already, with an instance id, is not named twice', () => {
     const after = decide(named, failed({ id: 'ti:01998a52', taskId: 'load', mapIndex: -1, tryNumber: 2 })).next;
     expect(after?.failures.map(({ taskId }) => taskId)).toEqual(['load']);
   });
@@ -209,8 +208,7 @@ describe('tasks that are found out and were reported as well', () => {
     expect(decide(watchingRecord(), seenFailed(tasks, NEXT_ATTEMPT)).next?.failures).toHaveLength(20);
   });
 
-  // Known gap: the first twenty are kept, not those that decide.
-  test.fails('of which there are many count by the one that is selected', () => {
+  test('of which there are many count by the one that is selected', () => {
     const tasks = [...Array.from({ length: 25 }, (_, index) => task(`t${index}`)), task('publish')];
     const policy = { onlyTasks: ['publish'] };
     expect(decide(confirmingRecord({ failures: ONLY_RUN }), seenFailed(tasks), policy).next?.phase).toBe('waiting');
