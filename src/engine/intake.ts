@@ -37,7 +37,10 @@ export function createIntake({ swapLoop, log, telemetry }: IntakeDeps): Intake {
       telemetry.reported(answer.decision, answer.reason);
       const { retryAtMs, ...told } = answer;
       const retryAt = retryAtMs === null ? null : new Date(retryAtMs).toISOString();
-      log.info({ run: formatRunKey(key), event: event.type, ...told, retryAt }, `${event.type}: ${answer.decision}`);
+      const fields = { run: formatRunKey(key), event: event.type, ...told, retryAt };
+      // The other tasks of a failing attempt say nothing that the first one has not; the record keeps them all.
+      const level = answer.decision === 'already_scheduled' ? 'debug' : 'info';
+      log[level](fields, `${event.type}: ${answer.decision}`);
       return answer;
     },
   };

@@ -14,9 +14,10 @@ const HEADERS = { 'content-type': 'application/json' };
 
 /** Failing tasks of many runs, eight of each, as a Dag with eight parallel branches sends them. */
 export function bodyOf(index: number, salt: string): string {
+  const run = Math.floor(index / 8);
   return JSON.stringify({
-    dag_id: `bench_${index % 50}`,
-    dag_run_id: `scheduled__2026-11-21T06:00:00+00:00_${salt}_${Math.floor(index / 8)}`,
+    dag_id: `bench_${run % 50}`,
+    dag_run_id: `scheduled__2026-11-21T06:00:00+00:00_${salt}_${run}`,
     task_id: `branch_${index % 8}`,
     map_index: -1,
     try_number: 1,
