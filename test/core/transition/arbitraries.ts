@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { RunEvent } from '../../../src/core/event.ts';
+import { OPERATIONS, type RunEvent } from '../../../src/core/event.ts';
 import { FailureClass } from '../../../src/core/policy.ts';
 import type { Failure, Fingerprint, PendingAlert, RunRecord } from '../../../src/core/record.ts';
 import type { Rules } from '../../../src/core/rules.ts';
@@ -79,7 +79,7 @@ function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = nullable(fc.con
     clearsSent: count,
     maxRetries: count,
     firstFailedAtMs: anyTime,
-    granted: fc.constant(0),
+    granted: fc.constantFrom(0, 0, 1),
     runType: fc.constantFrom('scheduled', 'manual', null),
     clearNumber: nullable(count),
     failures,
@@ -231,6 +231,16 @@ export const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
   },
   fc.constant({ type: 'time_passed' as const }),
   fc.constant({ type: 'state_lost' as const, detail: 'gone' }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('operated' as const),
+      action: fc.constantFrom(...OPERATIONS),
+      actor: fc.constant('anna'),
+      comment: fc.constantFrom('', 'x'.repeat(1_000)),
+      retries: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
 );
 
 export const anyRules: fc.Arbitrary<Rules> = fc

@@ -19,6 +19,7 @@ import {
   failed,
   MISSING,
   NEXT_ATTEMPT,
+  operated,
   running,
   seen,
   seenRun,
@@ -78,6 +79,12 @@ export const EVENTS = {
   'answer to an alert that is not there': alertAnswered({ channel: 'pager' }),
   'time has passed': { type: 'time_passed' },
   'state lost': { type: 'state_lost', detail: 'unreadable' },
+  pause: operated('pause'),
+  resume: operated('resume'),
+  cancel: operated('cancel'),
+  'retry now': operated('retry_now'),
+  'grant one': operated('grant', 1),
+  reset: operated('reset'),
 } as const satisfies Record<string, RunEvent>;
 
 /** `next phase (=: nothing changes): decision, reason`, then the command and `+1` where a retry is spent. */

@@ -4,6 +4,8 @@ import type {
   ClearAnswered,
   FailureReported,
   Observed,
+  Operated,
+  Operation,
   SeenRun,
 } from '../../../src/core/event.ts';
 import type { Failure, Fingerprint } from '../../../src/core/record.ts';
@@ -59,4 +61,8 @@ export function alertAnswered(changes: Partial<AlertAnswered> = {}): AlertAnswer
   const { dedupeKey, channel } = ALERT;
   const accepted = { type: 'alert_answered', dedupeKey, channel, accepted: true } as const;
   return { ...accepted, detail: null, nextTryAtMs: null, ...changes };
+}
+
+export function operated(action: Operation, retries = 0): Operated {
+  return { type: 'operated', action, actor: 'anna', comment: 'because', retries };
 }

@@ -74,6 +74,8 @@ describe('any step', () => {
 
   test('drops no alert but one that was accepted or abandoned, and holds none twice', () => {
     forAnyStep(({ record, event, after: { next } }) => {
+      // Whoever resets a run wants nothing of it to be left.
+      if (event.type === 'operated' && event.action === 'reset') return;
       const after = next?.outbox ?? [];
       for (const alert of record?.outbox ?? []) {
         const isAnswered = event.type === 'alert_answered' && isSame(alert, event);
@@ -196,7 +198,7 @@ describe('callbacks', () => {
 });
 
 describe('a given-up run', () => {
-  test('comes back only by evidence that a person restarted it, and goes only when it is over', () => {
+  test('comes back only by an act of a person or by evidence of one, and goes only when it is over', () => {
     forAnyStep(({ record, event, nowMs, after: { next } }) => {
       if (record?.phase !== 'giving_up' && record?.phase !== 'gave_up') return;
       if (next?.phase === 'giving_up') return expect(record.phase).toBe('giving_up');
@@ -214,6 +216,8 @@ describe('a given-up run', () => {
         expect(isLaterStart || isMoreCleared).toBe(true);
       } else if (event.type === 'alert_answered') {
         expect(record).toMatchObject({ phase: 'giving_up', reason: 'run_succeeded' });
+      } else if (event.type === 'operated') {
+        expect(['grant', 'reset']).toContain(event.action);
       } else {
         expect(event.type).toBe('time_passed');
         expect(nowMs).toBeGreaterThanOrEqual(record.phase === 'gave_up' ? record.expiresAtMs : Number.NaN);
@@ -231,6 +235,7 @@ describe('while a person holds the run', () => {
     forAnyStep(({ record, event, after }) => {
       if (record === null || record.held === null) return;
       expect(after.command).toBeNull();
+      if (event.type === 'operated') return;
       if (event.type === 'observed') expect(after.next).toBe(record);
       if (after.next !== null) expect(after.next.held).toEqual(record.held);
     });

@@ -8,8 +8,9 @@ import { ANSWER_CELLS } from './answer-cells.ts';
 import { EVENTS, NOW_MS, RECORDS, summarise } from './cells.ts';
 import { FAILURE_CELLS } from './failure-cells.ts';
 import { OBSERVED_CELLS } from './observed-cells.ts';
+import { OPERATION_CELLS } from './operation-cells.ts';
 
-const CELLS = { ...FAILURE_CELLS, ...OBSERVED_CELLS, ...ANSWER_CELLS };
+const CELLS = { ...FAILURE_CELLS, ...OBSERVED_CELLS, ...ANSWER_CELLS, ...OPERATION_CELLS };
 
 test('the tables name every event once', () => {
   expect(Object.keys(CELLS).toSorted()).toEqual(Object.keys(EVENTS).toSorted());
@@ -49,7 +50,10 @@ const MOVES_WHILE_HELD: Readonly<Record<string, readonly string[]>> = {
   'alert abandoned': ['confirming', 'waiting', 'clearing', 'watching', 'giving_up'],
 };
 
-describe.each(Object.entries(EVENTS))('while a person holds the run: %s', (name, event) => {
+/** Of a person's operations a hold allows all but starting a retry; see operated.test.ts. */
+const WITHOUT_OPERATIONS = Object.entries(EVENTS).filter(([, event]) => event.type !== 'operated');
+
+describe.each(WITHOUT_OPERATIONS)('while a person holds the run: %s', (name, event) => {
   test.each(Object.entries(RECORDS))('on %s', (phase, record) => {
     if (record === null) return;
     const held = { ...record, held: { actor: 'anna', comment: 'wait', atMs: NOW_MS } };
