@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { RunEvent } from '../../../src/core/event.ts';
-import { dueAtOf, type RunRecord } from '../../../src/core/record.ts';
+import type { Operated, Operation } from '../../../src/core/event.ts';
+import { dueAtOf, RunRecord } from '../../../src/core/record.ts';
+import type { Rules } from '../../../src/core/rules.ts';
 import { transition } from '../../../src/core/transition.ts';
 import {
   ALERT,
@@ -8,154 +9,189 @@ import {
   confirmingRecord,
   FAILED_AT_MS,
   FAILURE,
+  FINGERPRINT,
   gaveUpRecord,
   givingUpRecord,
   RUN,
-  recordsOfAllPhases,
   waitingRecord,
   watchingRecord,
 } from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
-import { failed, NEXT_ATTEMPT, operated, seen } from './events.ts';
+import { failed, seen } from './events.ts';
 
-const NOW_MS = FAILED_AT_MS + 10_000;
-const held = { actor: 'bert', comment: '', atMs: FAILED_AT_MS };
-const decide = (record: RunRecord | null, event: RunEvent, rules = rulesWith(), nowMs = NOW_MS) =>
-  transition(RUN, record, event, rules, nowMs);
-const spent = { retriesUsed: 2, retriesUsedByClass: { task_error: 2 }, attempt: 3 } as const;
+const NOW_MS = FAILED_AT_MS + 30_000;
+const held = { actor: 'anna', comment: 'database is down', atMs: FAILED_AT_MS + 1_000 };
 
-describe('every operation', () => {
-  test('that changes a run stands in its timeline, with who and why', () => {
-    const after = decide(waitingRecord(), operated('pause')).next;
-    expect(after?.history.at(-1)).toEqual({
+function operate(action: Operation, retries = 0): Operated {
+  return { type: 'operated', action, actor: 'ben', comment: 'as agreed', retries };
+}
+
+function act(record: RunRecord, event: Operated, rules: Rules = rulesWith()) {
+  const done = transition(RUN, record, event, rules, NOW_MS);
+  if (done.next !== null) RunRecord.parse(done.next);
+  return done;
+}
+
+const RECORDS: Record<RunRecord['phase'], RunRecord> = {
+  confirming: confirmingRecord(),
+  waiting: waitingRecord(),
+  clearing: clearingRecord(),
+  watching: watchingRecord(),
+  giving_up: givingUpRecord(),
+  gave_up: gaveUpRecord(),
+};
+
+describe('what a person can do in each phase', () => {
+  test.each<[Operation, RunRecord['phase'], string, string, string | null]>([
+    ['pause', 'confirming', 'held', 'held_by_operator', 'confirming'],
+    ['pause', 'waiting', 'held', 'held_by_operator', 'waiting'],
+    ['pause', 'clearing', 'held', 'held_by_operator', 'clearing'],
+    ['pause', 'watching', 'held', 'held_by_operator', 'watching'],
+    ['resume', 'waiting', 'retry_scheduled', 'not_held', 'waiting'],
+    ['cancel', 'confirming', 'giving_up', 'cancelled_by_operator', 'gave_up'],
+    ['cancel', 'waiting', 'giving_up', 'cancelled_by_operator', 'gave_up'],
+    ['cancel', 'clearing', 'stale', 'clear_under_way', 'clearing'],
+    ['cancel', 'watching', 'giving_up', 'cancelled_by_operator', 'gave_up'],
+    ['cancel', 'gave_up', 'giving_up', 'given_up', 'gave_up'],
+    ['retry_now', 'confirming', 'stale', 'not_settled', 'confirming'],
+    ['retry_now', 'waiting', 'retry_scheduled', 'retry_now', 'waiting'],
+    ['retry_now', 'clearing', 'stale', 'clear_under_way', 'clearing'],
+    ['retry_now', 'watching', 'stale', 'attempt_running', 'watching'],
+    ['retry_now', 'gave_up', 'stale', 'given_up', 'gave_up'],
+    ['reset', 'confirming', 'cleaned_up', 'reset_by_operator', null],
+    ['reset', 'clearing', 'stale', 'clear_under_way', 'clearing'],
+    ['reset', 'gave_up', 'cleaned_up', 'reset_by_operator', null],
+    ['grant', 'waiting', 'already_scheduled', 'granted_by_operator', 'waiting'],
+    ['grant', 'watching', 'already_scheduled', 'granted_by_operator', 'watching'],
+    ['grant', 'giving_up', 'retry_scheduled', 'granted_by_operator', 'confirming'],
+    ['grant', 'gave_up', 'retry_scheduled', 'granted_by_operator', 'confirming'],
+  ])('%s while %s: %s, %s', (action, phase, decision, reason, nextPhase) => {
+    const done = act(RECORDS[phase], operate(action, action === 'grant' ? 1 : 0));
+    expect(done).toMatchObject({ decision, reason, command: null });
+    expect(done.next?.phase ?? null).toBe(nextPhase);
+    if (decision === 'stale') expect(done.next).toBe(RECORDS[phase]);
+  });
+
+  test('the timeline says who did what, and why', () => {
+    expect(act(waitingRecord(), operate('pause')).next?.history.at(-1)).toEqual({
       atMs: NOW_MS,
       type: 'operator',
       attempt: 1,
       reason: 'pause',
-      detail: 'by anna: because',
+      detail: 'by ben: as agreed',
     });
+  });
+
+  test('nothing is done for a run that has no record', () => {
+    const done = transition(RUN, null, operate('grant', 3), rulesWith(), NOW_MS);
+    expect(done).toMatchObject({ next: null, decision: 'unknown_run' });
   });
 });
 
 describe('pause and resume', () => {
-  test.each(recordsOfAllPhases().map((record) => [record.phase, record] as const))('%s', (_phase, record) => {
-    const paused = decide(record, operated('pause')).next as RunRecord;
-    expect(paused.held).toEqual({ actor: 'anna', comment: 'because', atMs: NOW_MS });
-    expect(dueAtOf(paused)).toBe(record.outbox[0]?.nextTryAtMs ?? null);
-    expect(decide(paused, operated('pause')).next).toBe(paused);
-    const resumed = decide(paused, operated('resume')).next as RunRecord;
+  test('a paused run is not due, but for its alerts; resumed, it is due as before', () => {
+    const paused = act(waitingRecord(), operate('pause')).next;
+    expect(paused && dueAtOf(paused)).toBeNull();
+    const withAlert = act(waitingRecord({ outbox: [ALERT] }), operate('pause')).next;
+    expect(withAlert && dueAtOf(withAlert)).toBe(ALERT.nextTryAtMs);
+    const resumed = act(waitingRecord({ held }), operate('resume')).next;
+    expect(resumed && dueAtOf(resumed)).toBe(waitingRecord().dueAtMs);
+  });
+
+  test.each(Object.entries(RECORDS))('%s: a pause and its end leave the run as it was', (_phase, record) => {
+    const paused = act(record, operate('pause')).next as RunRecord;
+    const resumed = act(paused, operate('resume')).next as RunRecord;
     expect({ ...resumed, history: [] }).toEqual({ ...record, history: [] });
-    expect(decide(record, operated('resume')).next).toBe(record);
+  });
+
+  test('pausing what is paused keeps the first pause', () => {
+    const paused = waitingRecord({ held });
+    expect(act(paused, operate('pause')).next).toBe(paused);
+  });
+
+  test('a paused run is not retried now either', () => {
+    expect(act(waitingRecord({ held }), operate('retry_now'))).toMatchObject({ reason: 'held_by_operator' });
+  });
+});
+
+describe('retry-now', () => {
+  test('ends the delay, but the run must still be seen failed, and the retry counts', () => {
+    const hurried = act(waitingRecord(), operate('retry_now')).next as RunRecord;
+    expect(hurried).toMatchObject({ phase: 'waiting', retryAtMs: NOW_MS, dueAtMs: NOW_MS, retriesUsed: 0 });
+    const cleared = transition(RUN, hurried, seen('failed'), rulesWith(), NOW_MS);
+    expect(cleared).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
+    expect(transition(RUN, hurried, seen('running'), rulesWith(), NOW_MS).command).toBeNull();
+    // It passes no cap that was lowered meanwhile.
+    expect(transition(RUN, hurried, seen('failed'), rulesWith({ maxRetries: 0 }), NOW_MS).command).toBeNull();
   });
 });
 
 describe('cancel', () => {
-  test.each([
-    ['confirming', confirmingRecord()],
-    ['waiting', waitingRecord()],
-    ['watching', watchingRecord()],
-    ['held', waitingRecord({ held })],
-  ])('%s: no more retries, a tombstone, and nobody is alerted', (_name, record) => {
-    const after = decide(record, operated('cancel')).next as RunRecord;
-    expect(after).toMatchObject({ phase: 'gave_up', reason: 'cancelled_by_operator', outbox: [], held: null });
-    expect(decide(after, failed({ id: 'late' })).next).toMatchObject({ phase: 'gave_up' });
-    expect(decide(after, seen('failed')).next).toMatchObject({ phase: 'gave_up' });
+  test('alerts nobody, and a late callback starts nothing', () => {
+    const cancelled = act(waitingRecord(), operate('cancel')).next as RunRecord;
+    expect(cancelled).toMatchObject({ phase: 'gave_up', reason: 'cancelled_by_operator', outbox: [] });
+    const late = failed({}, { startedAtMs: FINGERPRINT.startedAtMs });
+    expect(transition(RUN, cancelled, late, rulesWith(), NOW_MS)).toMatchObject({ decision: 'giving_up' });
   });
 
-  test('lets go out what was to be told before', () => {
-    const after = decide(waitingRecord({ outbox: [ALERT] }), operated('cancel')).next;
-    expect(after).toMatchObject({ phase: 'giving_up', outbox: [ALERT] });
-  });
-
-  test('comes too late while the clear is sent', () => {
-    const record = clearingRecord();
-    expect(decide(record, operated('cancel'))).toMatchObject({ next: record, reason: 'clear_under_way' });
-  });
-});
-
-describe('retry_now', () => {
-  test('ends the delay; the retry counts, and the run is looked at first', () => {
-    const now = decide(waitingRecord(), operated('retry_now')).next as RunRecord;
-    expect(now).toMatchObject({ phase: 'waiting', retryAtMs: NOW_MS, dueAtMs: NOW_MS, retriesUsed: 0 });
-    expect(decide(now, seen('failed'))).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
-    expect(decide(now, seen('failed', NEXT_ATTEMPT))).toMatchObject({ command: null });
-  });
-
-  test('passes no cap that was lowered, and no hold', () => {
-    const now = decide(waitingRecord(), operated('retry_now')).next as RunRecord;
-    expect(decide(now, seen('failed'), rulesWith({ maxRetries: 0 }))).toMatchObject({ command: null });
-    const paused = waitingRecord({ held });
-    expect(decide(paused, operated('retry_now'))).toMatchObject({ next: paused, reason: 'held_by_operator' });
+  test('alerts that are on their way still go out', () => {
+    const cancelled = act(waitingRecord({ outbox: [ALERT] }), operate('cancel')).next;
+    expect(cancelled).toMatchObject({ phase: 'giving_up', outbox: [ALERT] });
   });
 });
 
 describe('grant', () => {
-  const grant = (retries: number) => operated('grant', retries);
+  const spent = { retriesUsed: 2, retriesUsedByClass: { task_error: 2 }, maxRetries: 2 };
 
-  test('raises the cap of a run that is being retried', () => {
-    const after = decide(waitingRecord(spent), grant(1)).next as RunRecord;
-    expect(after).toMatchObject({ phase: 'waiting', granted: 1, maxRetries: 3 });
-    expect(decide(after, operated('retry_now')).next).toMatchObject({ phase: 'waiting' });
-    const due = decide(after, seen('failed'), rulesWith(), FAILED_AT_MS + 60_000);
-    expect(due).toMatchObject({ command: 'send_clear', next: { retriesUsed: 3 } });
-    const used = { ...spent, retriesUsed: 3, retriesUsedByClass: { task_error: 3 } };
-    const again = decide(confirmingRecord({ ...used, granted: 1 }), seen('failed'));
-    expect(again.next).toMatchObject({ phase: 'giving_up', reason: 'max_retries_reached' });
-  });
-
-  test.each([
-    ['giving_up', givingUpRecord(spent)],
-    ['gave_up', gaveUpRecord({ ...spent, held })],
-  ])('takes a run up again that is %s; another give-up is another alert', (_name, record) => {
-    const after = decide(record, grant(1)).next as RunRecord;
-    expect(after).toMatchObject({ phase: 'confirming', granted: 1, retriesUsed: 2, held: null, dueAtMs: NOW_MS });
-    expect(after.outbox).toEqual(record.outbox);
-    // What is still delivered of the failures that led to the give-up changes nothing.
-    expect(decide(after, failed({ id: FAILURE.id })).next).toBe(after);
-    const waiting = decide(after, seen('failed')).next as RunRecord;
-    expect(waiting).toMatchObject({ phase: 'waiting', retriesUsed: 2, maxRetries: 3 });
-    const over = decide(
-      { ...waiting, retriesUsed: 3, retriesUsedByClass: { task_error: 3 } },
-      seen('failed'),
-      rulesWith(),
-      FAILED_AT_MS + 10 ** 6,
-    );
-    expect(over.next).toMatchObject({ phase: 'giving_up', reason: 'max_retries_reached' });
-    const keys = over.next?.outbox.map(({ dedupeKey }) => dedupeKey) ?? [];
-    expect(new Set(keys).size).toBe(record.outbox.length + 1);
-  });
-
-  test('of a run that has more spent than a lowered cap allows still is that many more', () => {
-    const after = decide(gaveUpRecord(spent), grant(1), rulesWith({ maxRetries: 1 })).next as RunRecord;
-    expect(decide(after, seen('failed'), rulesWith({ maxRetries: 1 })).next).toMatchObject({
-      phase: 'waiting',
-      maxRetries: 3,
+  test('takes a given-up run up again: seen failed, it is cleared once more, and no further', () => {
+    const again = act(gaveUpRecord(spent), operate('grant', 1)).next as RunRecord;
+    expect(again).toMatchObject({ phase: 'confirming', retriesUsed: 2, granted: 1, dueAtMs: NOW_MS });
+    const settled = transition(RUN, again, seen('failed'), rulesWith(), NOW_MS);
+    expect(settled.next).toMatchObject({ phase: 'waiting', maxRetries: 3 });
+    const due = { ...(settled.next as RunRecord), retryAtMs: NOW_MS, dueAtMs: NOW_MS } as RunRecord;
+    const cleared = transition(RUN, due, seen('failed'), rulesWith(), NOW_MS);
+    expect(cleared).toMatchObject({ command: 'send_clear', next: { retriesUsed: 3 } });
+    const watching = watchingRecord({ ...spent, retriesUsed: 3, retriesUsedByClass: { task_error: 3 }, granted: 1 });
+    const next = { ...FINGERPRINT, queuedAtMs: NOW_MS, startedAtMs: NOW_MS };
+    expect(transition(RUN, watching, seen('failed', next), rulesWith(), NOW_MS)).toMatchObject({
+      decision: 'giving_up',
+      reason: 'max_retries_reached',
     });
   });
 
-  test('switches a run on that is off by policy, and passes no limit', () => {
+  test("a person's word counts more than an exception that is never retried", () => {
+    const refused = gaveUpRecord({ reason: 'never_on', failures: [{ ...FAILURE, refused: true }] });
+    const again = act(refused, operate('grant', 1)).next as RunRecord;
+    expect(transition(RUN, again, seen('failed'), rulesWith(), NOW_MS).next).toMatchObject({ phase: 'waiting' });
+    const late = failed({ id: FAILURE.id, refused: true }, { startedAtMs: FINGERPRINT.startedAtMs });
+    expect(transition(RUN, again, late, rulesWith(), NOW_MS)).toMatchObject({ decision: 'stale' });
+  });
+
+  test('another give-up is another alert, beside the one that is still unsent', () => {
+    const again = act(givingUpRecord(spent), operate('grant', 1)).next as RunRecord;
+    const used = { retriesUsed: 3, retriesUsedByClass: { task_error: 3 } } as const;
+    const over = transition(RUN, { ...again, ...used }, seen('failed'), rulesWith(), NOW_MS).next;
+    expect(over).toMatchObject({ phase: 'giving_up', reason: 'max_retries_reached' });
+    expect(new Set(over?.outbox.map(({ dedupeKey }) => dedupeKey)).size).toBe(2);
+  });
+
+  test('switches a run on that is off by policy', () => {
     const off = rulesWith({ maxRetries: 0 });
-    const after = decide(gaveUpRecord(), grant(1), off).next as RunRecord;
-    expect(decide(after, seen('failed'), off).next).toMatchObject({ phase: 'waiting', maxRetries: 1 });
-    const limited = rulesWith({ maxRetriesLimit: 2 });
-    expect(decide(gaveUpRecord(spent), grant(5), limited)).toMatchObject({
-      reason: 'limit_reached',
-      decision: 'stale',
-    });
-    const most = decide(waitingRecord(), grant(5), limited).next;
-    expect(most).toMatchObject({ maxRetries: 2 });
-  });
-});
-
-describe('reset', () => {
-  test('forgets the run, so that the next failure counts anew', () => {
-    for (const record of recordsOfAllPhases().filter(({ phase }) => phase !== 'clearing')) {
-      expect(decide(record, operated('reset'))).toMatchObject({ next: null, decision: 'cleaned_up' });
-    }
+    const again = act(gaveUpRecord(), operate('grant', 1), off).next as RunRecord;
+    const settled = transition(RUN, again, seen('failed'), off, NOW_MS).next;
+    expect(settled).toMatchObject({ phase: 'waiting', maxRetries: 1 });
   });
 
-  test('waits for the answer to a clear: the attempt that it starts must find its record', () => {
-    const record = clearingRecord();
-    expect(decide(record, operated('reset'))).toMatchObject({ next: record, reason: 'clear_under_way' });
+  test('means that many more, also when the cap was lowered below what is spent', () => {
+    const again = act(gaveUpRecord(spent), operate('grant', 1), rulesWith({ maxRetries: 1 })).next as RunRecord;
+    const settled = transition(RUN, again, seen('failed'), rulesWith({ maxRetries: 1 }), NOW_MS);
+    expect(settled.next).toMatchObject({ phase: 'waiting', maxRetries: 3 });
+  });
+
+  test('never passes the limit', () => {
+    const rules = rulesWith({ maxRetriesLimit: 2 });
+    expect(act(gaveUpRecord(spent), operate('grant', 5), rules)).toMatchObject({ reason: 'limit_reached' });
+    const more = act(waitingRecord(), operate('grant', 50), rules).next as RunRecord;
+    expect(more.maxRetries).toBe(2);
   });
 });
