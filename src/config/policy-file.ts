@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml';
+import { type Document, isAlias, LineCounter, parseDocument, visit } from 'yaml';
 import { z } from 'zod';
 import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
@@ -26,23 +26,33 @@ export interface PolicyProblem {
   readonly message: string;
 }
 
-/** Reads a policy file's text; reports everything that is wrong with it, not only the first. */
-export function readPolicyFile(
-  text: string,
-):
+type Read =
   | { readonly ok: true; readonly file: PolicyFile }
-  | { readonly ok: false; readonly problems: readonly PolicyProblem[] } {
+  | { readonly ok: false; readonly problems: readonly PolicyProblem[] };
+
+/** Room for ten thousand Dags; larger files would hold the service up while they are read. */
+const MAX_LENGTH = 2 * 1024 * 1024;
+/** How many times anchors may be used in all, directly or through each other: a few lines could else mean gigabytes. */
+const MAX_ALIASES = 10_000;
+
+/** Reads a policy file's text; reports everything that is wrong with it, not only the first. Never throws. */
+export function readPolicyFile(text: string): Read {
+  if (text.length > MAX_LENGTH) return refused(`must have at most ${MAX_LENGTH} characters, has ${text.length}`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true, maxAliasCount: 0 } as object);
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
+  // A misread value is worse than a refused file, so that what the parser only warns of (unknown tags) is refused too.
+  const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'error' });
+  const errors = [...document.errors, ...document.warnings];
+  if (errors.length > 0) {
+    const problems = errors.map((error) => ({
       line: lines.linePos(error.pos[0]).line,
       path: '',
-      message: error.message.split('\n')[0] ?? 'is not valid YAML',
+      message: inOurWords(error),
     }));
     return { ok: false, problems };
   }
-  const parsed = PolicyFile.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  const value = toValue(document, lines);
+  if (!('value' in value)) return { ok: false, problems: value };
+  const parsed = PolicyFile.safeParse(value.value ?? {});
   if (parsed.success) return { ok: true, file: parsed.data };
   const problems = parsed.error.issues
     .flatMap((issue) => describeIssue(issue))
@@ -52,6 +62,44 @@ export function readPolicyFile(
       message,
     }));
   return { ok: false, problems };
+}
+
+function refused(message: string): Read {
+  return { ok: false, problems: [{ line: 1, path: '', message }] };
+}
+
+/** Some of the parser's messages are meant for programmers. */
+function inOurWords({ code, message }: { readonly code: string; readonly message: string }): string {
+  if (code === 'MULTIPLE_DOCS') return 'must be one YAML document, without a second one after "---"';
+  return message.startsWith('Maximum call stack size') ? 'is nested too deeply' : message;
+}
+
+/** The document's value, or why it has none. */
+function toValue(document: Document, lines: LineCounter): { readonly value: unknown } | readonly PolicyProblem[] {
+  try {
+    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) };
+  } catch (error) {
+    const problems = unknownAliases(document, lines);
+    return problems.length > 0 ? problems : [{ line: 1, path: '', message: (error as Error).message }];
+  }
+}
+
+/** To YAML a glob such as `*_daily` that is not quoted stands for what an anchor of this name holds. */
+function unknownAliases(document: Document, lines: LineCounter): PolicyProblem[] {
+  const anchors = new Set<string>();
+  const problems: PolicyProblem[] = [];
+  visit(document, {
+    Node(_key, node) {
+      if (!isAlias(node)) {
+        if (typeof node.anchor === 'string') anchors.add(node.anchor);
+      } else if (!anchors.has(node.source)) {
+        const line = lines.linePos(node.range?.[0] ?? 0).line;
+        const message = `*${node.source} is an alias of no anchor before it; as a glob it needs quotes: "*${node.source}"`;
+        problems.push({ line, path: '', message });
+      }
+    },
+  });
+  return problems;
 }
 
 /** @throws DagainError `configuration_invalid` that lists every problem with its line. */
@@ -83,7 +131,7 @@ function knownKeys(path: Path): readonly string[] {
 }
 
 /** The line of the deepest part of `path` that the document has. */
-function lineOf(document: ReturnType<typeof parseDocument>, lines: LineCounter, path: Path): number {
+function lineOf(document: Document, lines: LineCounter, path: Path): number {
   for (let length = path.length; length > 0; length -= 1) {
     const parent = document.getIn(path.slice(0, length - 1), true) as { items?: unknown[] } | undefined;
     const offset = keyOffset(parent, path[length - 1]) ?? nodeOffset(document.getIn(path.slice(0, length), true));
