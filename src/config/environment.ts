@@ -3,24 +3,9 @@ import { z } from 'zod';
 import { Duration } from '../core/duration.ts';
 import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { Flag, LogLevel, Secrets, Tokens, Url, WholeNumber } from './setting-values.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-const Url = (protocols: RegExp, example: string) =>
-  z.url({ protocol: protocols, error: `must be a URL such as ${example}` });
-const Flag = z.enum(['true', 'false'], { error: 'must be true or false' }).transform((text) => text === 'true');
-/** Digits only: Number() would also take ' ' for 0, which turns retries off. */
-const WholeNumber = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
-const Secrets = z
-  .string()
-  .transform((text) => text.split(',').map((one) => one.trim()))
-  .pipe(
-    z.array(z.string().min(8, 'must have at least 8 characters each')).max(2, 'may hold two at most, for rotation'),
-  );
 
 /** Read by the callbacks inside Airflow, which may share an environment with the service. */
 const OF_THE_AIRFLOW_SIDE = ['DAGAIN_URL', 'DAGAIN_TIMEOUT'];
@@ -100,13 +85,13 @@ export const SETTINGS = {
     true,
   ),
   DAGAIN_CALLBACK_TOKEN: setting(
-    Secrets.optional(),
+    Tokens.optional(),
     null,
     'Bearer token of callbacks; two, comma-separated, for rotation.',
     true,
   ),
   DAGAIN_OPERATOR_TOKEN: setting(
-    Secrets.optional(),
+    Tokens.optional(),
     null,
     'Bearer token of operations; two, comma-separated, for rotation.',
     true,
@@ -123,11 +108,7 @@ export const SETTINGS = {
     'active',
     'Whether runs are really cleared.',
   ),
-  DAGAIN_LOG_LEVEL: setting(
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
-    'info',
-    'Least level that is logged.',
-  ),
+  DAGAIN_LOG_LEVEL: setting(LogLevel, 'info', 'Least level that is logged.'),
 } as const;
 
 type Settings = typeof SETTINGS;
@@ -147,11 +128,11 @@ export function readEnvironment(variables: Variables): Environment {
   const entries = Object.entries(SETTINGS).map(([name, one]) => {
     const given = readVariable(name, one.secret === true, variables, problems);
     if (given !== undefined) isSet.add(name);
+    if (given === null) return [name, undefined];
     const text = given ?? one.fallback ?? undefined;
     const parsed = one.schema.safeParse(text);
     if (parsed.success) return [name, parsed.data];
-    const value = one.secret === true || text === undefined ? '' : `, is ${JSON.stringify(withoutCredentials(text))}`;
-    problems.push(`${name} ${parsed.error.issues.map((issue) => issue.message).join('; ')}${value}`);
+    problems.push(`${name} ${describe(parsed.error, one.secret === true ? undefined : text)}`);
     return [name, undefined];
   });
   const environment = Object.fromEntries(entries) as Environment;
@@ -160,13 +141,25 @@ export function readEnvironment(variables: Variables): Environment {
   return environment;
 }
 
-/** A URL may hold a password, also one that is no good as a URL. */
-function withoutCredentials(text: string): string {
-  return text.replace(/\/\/[^/]*@/, '//***@');
+/** What is wrong with a value, and the value where it may be shown. */
+function describe(error: z.ZodError, text: string | undefined): string {
+  const messages = [...new Set(error.issues.map((issue) => issue.message))].join('; ');
+  if (text === undefined) return messages;
+  // A URL may hold a password, also one that is no good as a URL.
+  const shown = `, is ${JSON.stringify(text.replace(/(^|\/\/)[^/]*@/, '$1***@'))}`;
+  return messages.endsWith(shown) ? messages : messages + shown;
 }
 
-/** `NAME`, or the content of the file that `NAME_FILE` names, without the newline at its end. Empty means unset. */
-function readVariable(name: string, isSecret: boolean, variables: Variables, problems: string[]): string | undefined {
+/**
+ * `NAME`, or the content of the file that `NAME_FILE` names, without the newline at its end. Empty means unset; null: the
+ * file cannot be read.
+ */
+function readVariable(
+  name: string,
+  isSecret: boolean,
+  variables: Variables,
+  problems: string[],
+): string | null | undefined {
   const direct = variables[name] || undefined;
   const file = isSecret ? variables[`${name}_FILE`] || undefined : undefined;
   if (direct !== undefined && file !== undefined) problems.push(`${name} and ${name}_FILE are both set: keep one`);
@@ -175,7 +168,7 @@ function readVariable(name: string, isSecret: boolean, variables: Variables, pro
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
   } catch (error) {
     problems.push(`${name}_FILE names ${file}, which cannot be read: ${(error as Error).message}`);
-    return undefined;
+    return null;
   }
 }
 

@@ -79,7 +79,6 @@ describe('readEnvironment', () => {
     ['DAGAIN_MAX_RETRIES', '1e2', /whole number/],
     ['DAGAIN_MAX_RETRIES', '1001', /at most 1000/],
     ['DAGAIN_MAX_RETRIES', 'two', /whole number, is "two"/],
-    ['DAGAIN_RETRY_DELAY', 'soon', /must be a duration/],
     ['DAGAIN_SWEEP_INTERVAL', '10ms', /at least 100ms/],
     ['DAGAIN_AIRFLOW_URL', 'airflow:8080', /must be a URL such as/],
     ['DAGAIN_AIRFLOW_URL', 'ftp://airflow', /must be a URL such as/],
@@ -87,8 +86,12 @@ describe('readEnvironment', () => {
     ['DAGAIN_NAMESPACE', 'a b', /letters, digits/],
     ['DAGAIN_ALLOW_ANONYMOUS', 'yes', /must be true or false, is "yes"/],
     ['DAGAIN_MODE', 'shadow', /must be active/],
-    ['DAGAIN_LOG_LEVEL', 'loud', /"loud"/],
+    ['DAGAIN_RETRY_DELAY', 'soon', /seconds, is "soon"$/],
+    ['DAGAIN_LOG_LEVEL', 'loud', /^DAGAIN_LOG_LEVEL must be one of trace, debug, .*, silent, is "loud"$/],
     ['DAGAIN_CALLBACK_TOKEN', 'short', /at least 8 characters/],
+    ['DAGAIN_CALLBACK_TOKEN', 'short,small', /^DAGAIN_CALLBACK_TOKEN must have at least 8 characters each$/],
+    ['DAGAIN_CALLBACK_TOKEN', 'two words in one', /visible ASCII characters without blanks$/],
+    ['DAGAIN_OPERATOR_TOKEN', 'Schlüsselwort', /visible ASCII characters without blanks$/],
     ['DAGAIN_CALLBACK_TOKEN', 'long-enough,', /at least 8 characters/],
     ['DAGAIN_CALLBACK_TOKEN', 'long-enough,also-long-enough,and-another', /two at most/],
   ])('%s=%j: %s', (name, value, problem) => {
@@ -144,6 +147,8 @@ describe('secrets', () => {
     expect(problemsOf({ [`${name}_FILE`]: fileWith('') })).not.toEqual([]);
     const [problem] = problemsOf({ [`${name}_FILE`]: join(folder, 'missing') });
     expect(problem).toMatch(new RegExp(`^${name}_FILE names .*missing, which cannot be read: ENOENT`));
+    const withPartners = problemsOf({ ...partnersOf(name), [`${name}_FILE`]: join(folder, 'missing') });
+    expect(withPartners, 'only what is wrong is reported').toEqual([problem]);
   });
 
   test.each(SECRETS)('%s and its file at the same time are one too many', (name) => {
@@ -168,9 +173,10 @@ describe('secrets', () => {
   });
 
   test('in a URL that is no good are left out as well', () => {
-    for (const url of ['htp://admin:hunter2secret@airflow', 'ftp://admin:hunter2secret@airflow/x@y']) {
+    const urls = ['htp://admin:hunter2secret@airflow', 'ftp://admin:hunter2secret@airflow/x@y'];
+    for (const url of [...urls, 'admin:hunter2secret@airflow:8080']) {
       const [problem] = problemsOf({ DAGAIN_AIRFLOW_URL: url });
-      expect(problem).toContain('//***@');
+      expect(problem).toContain('***@');
       expect(problem).not.toContain('hunter2secret');
     }
   });
