@@ -30,17 +30,23 @@ export interface IntakeDeps {
 }
 
 export function createIntake({ swapLoop, log, telemetry }: IntakeDeps): Intake {
+  function tell(key: RunKey, event: string, answer: IntakeAnswer): void {
+    const { retryAtMs, ...told } = answer;
+    if (answer.decision === 'already_scheduled') {
+      // The other tasks of a failing attempt say nothing that the first one has not; the record keeps them all.
+      log.debug({ run: formatRunKey(key), event, ...told }, `${event}: ${answer.decision}`);
+      return;
+    }
+    const retryAt = retryAtMs === null ? null : new Date(retryAtMs).toISOString();
+    log.info({ run: formatRunKey(key), event, ...told, retryAt }, `${event}: ${answer.decision}`);
+  }
+
   return {
     async report(key, event) {
       const applied = await swapLoop.apply(key, event);
       const answer = toAnswer(applied);
       telemetry.reported(answer.decision, answer.reason);
-      const { retryAtMs, ...told } = answer;
-      const retryAt = retryAtMs === null ? null : new Date(retryAtMs).toISOString();
-      const fields = { run: formatRunKey(key), event: event.type, ...told, retryAt };
-      // The other tasks of a failing attempt say nothing that the first one has not; the record keeps them all.
-      const level = answer.decision === 'already_scheduled' ? 'debug' : 'info';
-      log[level](fields, `${event.type}: ${answer.decision}`);
+      tell(key, event.type, answer);
       return answer;
     },
   };

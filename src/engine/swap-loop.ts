@@ -98,9 +98,9 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
     if (first === undefined) return [];
     const { key } = first;
     const events = reports.map((report) => report.event);
-    // What this process wrote last saves a read, but only a swap proves that it is still what the store holds.
-    const guess = recent.find(key);
-    const quick = guess === null ? null : await attempt(key, guess, events);
+    // What this process wrote last, or that nothing is known of the run, saves a read; but only a swap proves that it is
+    // still so.
+    const quick = await attempt(key, recent.find(key), events);
     if (quick?.isChanged) return quick.steps;
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const applied = await attempt(key, await store.load(key), events);

@@ -83,7 +83,7 @@ describe('apply', () => {
       ...Array(19).fill('already_scheduled'),
     ]);
     expect(one.read()?.failures.map((failure) => failure.id)).toEqual(ids);
-    expect(one.calls).toEqual({ loads: 1, swaps: 2 });
+    expect(one.calls).toEqual({ loads: 0, swaps: 2 });
     expect(conflicts.count).toBe(0);
   });
 
@@ -92,7 +92,16 @@ describe('apply', () => {
     const { swapLoop } = createLoop(one.store);
     await swapLoop.apply(RUN, event('a'));
     await swapLoop.apply(RUN, event('b'));
+    expect(one.calls).toEqual({ loads: 0, swaps: 2 });
+  });
+
+  test('a run of which nothing is known here may have a record all the same', async () => {
+    const one = createOneRunStore(waitingRecord({ retriesUsed: 1, failures: [] }));
+    const { swapLoop, conflicts } = createLoop(one.store);
+    const answer = await swapLoop.apply(RUN, event('a'));
+    expect(answer.next).toMatchObject({ phase: 'waiting', retriesUsed: 1, failures: [{ id: 'a' }] });
     expect(one.calls).toEqual({ loads: 1, swaps: 2 });
+    expect(conflicts.count).toBe(1);
   });
 
   test('but somebody else may have written since: then it is read again and nothing of theirs is lost', async () => {
@@ -145,7 +154,7 @@ describe('apply', () => {
     const { swapLoop, conflicts } = createLoop(one.store);
     one.hooks.beforeSwap = async () => one.write(waitingRecord());
     await expect(swapLoop.apply(RUN, event('a'))).rejects.toMatchObject({ code: 'store_contention' });
-    expect(conflicts.count).toBe(60);
+    expect(conflicts.count).toBe(61);
   });
 
   test('tells when the record next needs work', async () => {
