@@ -1,0 +1,80 @@
+import type { RunRecord } from '../../../src/core/record.ts';
+import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
+import type { Callback } from '../../support/airflow/model/callbacks.ts';
+import type { SimEventOf } from '../events.ts';
+import type { Watcher } from '../journal.ts';
+import { OUR_USER } from '../parts/replica.ts';
+import { NEVER_RETRIED } from '../scenario/dags.ts';
+import { type CheckContext, isGivenUp } from './context.ts';
+
+/**
+ * Invariant 6 at the record: a callback that says when its attempt began, before the clear that started the attempt
+ * which is being watched, starts nothing. And what was reported, once accepted, counts: a failure that forbids the
+ * retry is not forgotten.
+ */
+export function checkCallbacks({ journal, model, stored }: CheckContext): Watcher {
+  const forbidden = new Map<string, Set<number>>();
+  const underWay = new Map<string, Set<Callback>>();
+
+  function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
+    const name = formatRunKey(key);
+    if (after === null) forbidden.delete(name);
+    if (after?.phase === 'clearing' && before?.phase === 'waiting') {
+      const startMs = after.fingerprint.startedAtMs;
+      if (startMs !== null && forbidden.get(name)?.has(startMs)) {
+        journal.violate('what is never retried is never retried', `${name}: the attempt of ${startMs}`);
+      }
+    }
+    const isStarted = after?.phase === 'confirming' || after?.phase === 'waiting';
+    if (isIntake && isStarted && before !== null && before.phase !== after.phase) checkStart(by, key, before, after);
+  }
+
+  /** At least one of the callbacks that this process is taking in must be of an attempt that the record is not beyond. */
+  function checkStart(by: string, key: RunKey, before: RunRecord, after: RunRecord): void {
+    const name = formatRunKey(key);
+    const beganMs = beginningOf(key, before);
+    const callbacks = [...(underWay.get(`${by} ${name}`) ?? [])];
+    const isNews = callbacks.some(
+      (callback) => callback.type !== 'run-succeeded' && (startOf(callback) ?? Infinity) >= beganMs,
+    );
+    if (!isNews) journal.violate('a late callback starts nothing', `${name}: ${before.phase} -> ${after.phase}`);
+  }
+
+  /** Before this, nothing can have happened in the attempt that the record is about, or in the next one. */
+  function beginningOf(key: RunKey, record: RunRecord): number {
+    if (isGivenUp(record)) return (record.fingerprint?.startedAtMs ?? -1) + 1;
+    if (record.phase !== 'watching' || record.startedBy !== 'dagain') return 0;
+    return (
+      model.clearsOf(key).findLast(({ owner, stateBefore }) => owner === OUR_USER && stateBefore === 'failed')?.atMs ??
+      0
+    );
+  }
+
+  function onAccepted({ key, callback }: SimEventOf<'accepted'>): void {
+    if (callback.type !== 'task-failed' || callback.body.exception?.type !== NEVER_RETRIED) return;
+    const startMs = startOf(callback);
+    // Nothing is kept of a run that is off by policy; should the policy change, it starts anew.
+    if (startMs === null || stored(key) === null) return;
+    const name = formatRunKey(key);
+    forbidden.set(name, (forbidden.get(name) ?? new Set()).add(startMs));
+  }
+
+  function callbacksOf({ by, key }: { readonly by: string; readonly key: RunKey }): Set<Callback> {
+    const name = `${by} ${formatRunKey(key)}`;
+    const callbacks = underWay.get(name) ?? new Set();
+    underWay.set(name, callbacks);
+    return callbacks;
+  }
+
+  return (event) => {
+    if (event.type === 'swapped') onSwap(event);
+    if (event.type === 'reported') callbacksOf(event).add(event.callback);
+    if (event.type === 'refused' || event.type === 'accepted') callbacksOf(event).delete(event.callback);
+    if (event.type === 'accepted') onAccepted(event);
+  };
+}
+
+function startOf(callback: Callback): number | null {
+  const written = callback.type === 'run-succeeded' ? undefined : callback.body.dag_run?.start_date;
+  return written === undefined ? null : Date.parse(written);
+}

@@ -1,0 +1,119 @@
+import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
+import type { HistoryEntry } from '../../support/airflow/model/run-state.ts';
+import type { Sight, SimEventOf } from '../events.ts';
+import type { Watcher } from '../journal.ts';
+import type { CheckContext } from './context.ts';
+import { mayInterrupt } from './expected-policy.ts';
+
+/** What a process last saw of a run, and when Airflow showed it. */
+interface Seen {
+  readonly sight: Sight;
+  readonly atMs: number;
+}
+
+interface Look extends Seen {
+  readonly name: string;
+}
+
+interface Sent {
+  readonly request: number;
+  readonly seen: Seen | null;
+}
+
+/** Slowest adapter, swap and suspended process: a clear that rests on an older look is not "just seen failed". */
+const MAX_LOOK_AGE_MS = 60_000;
+
+/**
+ * Invariants 2, 3, 4 and 9, at the moments at which a clear is sent and takes effect: the run was just seen failed, no
+ * other clear of ours is under way, and nobody's work is thrown away but by the race with a person that no reader of
+ * Airflow can win.
+ */
+export function checkClears(context: CheckContext): Watcher {
+  const { journal, nowMs, stored, scenario } = context;
+  const looks = new Map<number, Look>();
+  const seen = new Map<string, Seen>();
+  const sent = new Map<string, Sent[]>();
+  const lastEffectMs = new Map<string, number>();
+  const personAtMs = new Map<string, number>();
+
+  function onSent({ key, by, request }: SimEventOf<'clear_sent'>): void {
+    const name = formatRunKey(key);
+    const last = seen.get(`${by} ${name}`) ?? null;
+    const underWay = sent.get(name) ?? [];
+    const record = stored(key);
+    if (record?.phase !== 'clearing') {
+      journal.violate('a retry is spent before it is sent', `${name} is ${record?.phase ?? 'not there'}`);
+    }
+    if (underWay.length > 0)
+      journal.violate('one clear at a time', `${name}: #${request} while #${underWay[0]?.request}`);
+    sent.set(name, [...underWay, { request, seen: last }]);
+    if (mayInterrupt(scenario, key.dagId)) return;
+    if (last?.sight.state !== 'failed') {
+      journal.violate('only what was just seen failed', `${name}: ${by} last saw ${last?.sight.state ?? 'nothing'}`);
+    } else if (last.atMs < (lastEffectMs.get(name) ?? 0)) {
+      journal.violate('a clear is repeated only after a look', `${name}: #${request} by ${by}`);
+    } else if (nowMs() - last.atMs > MAX_LOOK_AGE_MS) {
+      journal.violate('only what was just seen failed', `${name}: ${by} saw it ${nowMs() - last.atMs} ms ago`);
+    }
+  }
+
+  function onOver(event: SimEventOf<'clear_over'>): void {
+    const name = formatRunKey(event.key);
+    const all = sent.get(name) ?? [];
+    const mine = all.find(({ request }) => request === event.request);
+    sent.set(
+      name,
+      all.filter((one) => one !== mine),
+    );
+    const { clear } = event;
+    if (clear === null || clear.matched === 0) return;
+    lastEffectMs.set(name, nowMs());
+    journal.count(clear.stateBefore === 'failed' ? 'clears of ours' : `clears of ours while ${clear.stateBefore}`);
+    if (mayInterrupt(scenario, event.key.dagId)) return;
+    const isRace = mine?.seen != null && (personAtMs.get(name) ?? -1) >= mine.seen.atMs;
+    if (isRace) journal.count('clears that raced with a person');
+    if ((clear.stateBefore !== 'failed' || clear.restartedRunning) && !isRace) {
+      journal.violate('one clear for each failed attempt', `${name}: #${event.request} while ${clear.stateBefore}`);
+    }
+    if (!isRace) checkDelay(event);
+  }
+
+  /** By the truth: the attempt's real end, and the shortest delay that any policy of this Dag has asked for. */
+  function checkDelay({ key }: SimEventOf<'clear_over'>): void {
+    const earliestMs = firstEndOfFailedAttempt(context, key) + context.shortestDelayMs() - 2 * scenario.maxSkewMs;
+    if (nowMs() < earliestMs) {
+      journal.violate('no clear before its due time', `${formatRunKey(key)}: ${earliestMs - nowMs()} ms early`);
+    }
+  }
+
+  return (event) => {
+    switch (event.type) {
+      case 'shown':
+        looks.set(event.request, { name: `${event.by} ${formatRunKey(event.key)}`, sight: event.sight, atMs: nowMs() });
+        return;
+      case 'seen': {
+        const look = looks.get(event.request);
+        if (look !== undefined) seen.set(look.name, look);
+        return;
+      }
+      case 'person':
+        personAtMs.set(formatRunKey(event.key), nowMs());
+        return;
+      case 'clear_sent':
+        return onSent(event);
+      case 'clear_over':
+        return onOver(event);
+      default:
+    }
+  };
+}
+
+/** When the attempt that is being cleared first showed as failed; a person or a late process may have moved it since. */
+function firstEndOfFailedAttempt({ model }: CheckContext, key: RunKey): number {
+  const history = model.history(key);
+  const isClear = ({ type, detail }: HistoryEntry) => type === 'cleared' && !detail.endsWith(' 0 task instances');
+  // The last one is the clear that is being looked at.
+  const clears = history.flatMap((entry, index) => (isClear(entry) ? [index] : []));
+  const from = clears.at(-2) ?? 0;
+  return history.slice(from).find(({ type }) => type === 'run_failed')?.atMs ?? 0;
+}

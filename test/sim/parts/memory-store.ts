@@ -1,0 +1,90 @@
+import { DagainError } from '../../../src/core/errors.ts';
+import { dueAtOf, type RunRecord } from '../../../src/core/record.ts';
+import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
+import type { RunStore, TakenRun, Versioned } from '../../../src/store/port.ts';
+import { decodeRecord, encodeRecord } from '../../../src/store/stored-record.ts';
+
+interface Entry {
+  readonly key: RunKey;
+  readonly version: number;
+  readonly text: string;
+  dueMs: number | null;
+}
+
+/** A store in memory that several replicas share. Every call takes effect at once, as one step. */
+export interface MemoryStore extends RunStore {
+  /** What is stored, without asking as a replica would. */
+  peek(key: RunKey): RunRecord | null;
+  size(): number;
+}
+
+export interface MemoryStoreOptions {
+  /** Called with each swap that was won, after it. */
+  readonly onSwap?: (key: RunKey, before: RunRecord | null, after: RunRecord | null, version: number) => void;
+  readonly onTaken?: (key: RunKey, version: number, nowMs: number) => void;
+}
+
+/** Holds text, as a real store does, so that nobody shares objects with it; checked like that of a real store. */
+export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}): MemoryStore {
+  const entries = new Map<string, Entry>();
+  let lastVersion = 0;
+
+  function read(entry: Entry | undefined): Versioned<RunRecord> | null {
+    if (entry === undefined) return null;
+    const stored = decodeRecord(entry.key, entry.text);
+    if (stored.type === 'unreadable') throw new DagainError('store_corrupt', stored.detail);
+    return { version: entry.version, value: stored.record };
+  }
+
+  function swap(key: RunKey, expected: number, next: RunRecord | null): number | null {
+    const name = formatRunKey(key);
+    const text = next === null ? null : encodeRecord(key, next);
+    const current = entries.get(name);
+    if ((current?.version ?? 0) !== expected) return null;
+    lastVersion += 1;
+    if (text === null) entries.delete(name);
+    else entries.set(name, { key, version: lastVersion, text, dueMs: next === null ? null : dueAtOf(next) });
+    onSwap?.(key, read(current)?.value ?? null, next, lastVersion);
+    return lastVersion;
+  }
+
+  function takeDue(nowMs: number, limit: number, leaseMs: number): TakenRun[] {
+    const due = [...entries.values()].filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs);
+    const taken = due.sort((a, b) => (a.dueMs ?? 0) - (b.dueMs ?? 0)).slice(0, Math.max(0, limit));
+    return taken.map((entry) => {
+      entry.dueMs = nowMs + leaseMs;
+      onTaken?.(entry.key, entry.version, nowMs);
+      const record = read(entry);
+      if (record === null) throw new Error('a record that is due is gone');
+      return { key: entry.key, record };
+    });
+  }
+
+  return {
+    load: async (key) => read(entries.get(formatRunKey(key))),
+    compareAndSwap: async (key, expected, next) => swap(key, expected, next),
+    takeDue: async (nowMs, limit, leaseMs) => takeDue(nowMs, limit, leaseMs),
+    async list(after, limit) {
+      const sorted = [...entries.values()].sort((a, b) => compareKeys(a.key, b.key));
+      const rest = sorted.filter(({ key }) => after === null || compareKeys(key, after) > 0);
+      const page = rest.slice(0, limit);
+      const records = page.flatMap((entry) => read(entry) ?? []);
+      return { records, next: rest.length > page.length ? (page.at(-1)?.key ?? after) : null };
+    },
+    async count(nowMs) {
+      const due = [...entries.values()].filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs);
+      return { records: entries.size, due: due.length };
+    },
+    ping: async () => {},
+    warnings: async () => [],
+    close: async () => {},
+    peek: (key) => read(entries.get(formatRunKey(key)))?.value ?? null,
+    size: () => entries.size,
+  };
+}
+
+/** By UTF-8 bytes: Dag id, then run id. */
+function compareKeys(a: RunKey, b: RunKey): number {
+  const bytes = (text: string) => Buffer.from(text, 'utf8');
+  return Buffer.compare(bytes(a.dagId), bytes(b.dagId)) || Buffer.compare(bytes(a.dagRunId), bytes(b.dagRunId));
+}

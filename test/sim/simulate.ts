@@ -1,0 +1,140 @@
+import type { RunKey } from '../../src/core/run-key.ts';
+import { createVirtualTimers, type VirtualTimers } from '../support/timers.ts';
+import { checkAlerts } from './checks/alerts.ts';
+import { checkCallbacks } from './checks/callbacks.ts';
+import { checkClears } from './checks/clears.ts';
+import type { CheckContext } from './checks/context.ts';
+import { checkCounts } from './checks/counts.ts';
+import { checkLeases } from './checks/leases.ts';
+import { checkRest, type RestCheck } from './checks/rest.ts';
+import { createDice } from './dice.ts';
+import { createJournal, type Journal, type Violation } from './journal.ts';
+import { momentsOf } from './parts/outages.ts';
+import { createPersons, type Persons } from './parts/persons.ts';
+import { replaceProcessTimers } from './parts/process-timers.ts';
+import { causeTrouble } from './parts/troubles.ts';
+import { drawScenario, type Scenario } from './scenario/scenario.ts';
+import { createStage } from './stage.ts';
+import { createWorld, type World } from './world.ts';
+
+export interface SimulationResult {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  /** How often what happened. */
+  readonly tally: ReadonlyMap<string, number>;
+  readonly steps: number;
+  readonly virtualMs: number;
+}
+
+export interface SimulationOptions {
+  readonly trace?: (line: string) => void;
+}
+
+interface Simulation {
+  readonly scenario: Scenario;
+  readonly timers: VirtualTimers;
+  readonly journal: Journal;
+}
+
+const MINUTE_MS = 60_000;
+/** What has not come to rest so long after the trouble never will. */
+const REST_LIMIT_MS = 16 * 60 * MINUTE_MS;
+/** Runs that do not end by themselves, such as those that Airflow 3.0 leaves stuck, are ended by a person. */
+const PATIENCE_MS = 60 * MINUTE_MS;
+
+/** One history of the whole service on virtual time, all of it decided by `seed`. Ends at the first violation. */
+export async function simulate(seed: number, { trace }: SimulationOptions = {}): Promise<SimulationResult> {
+  const timers = createVirtualTimers();
+  const startMs = timers.nowMs();
+  const journal = createJournal({ nowMs: timers.nowMs, trace });
+  const putBack = replaceProcessTimers(timers);
+  try {
+    const steps = await play({ scenario: drawScenario(seed), timers, journal });
+    return { seed, violation: journal.violation, tally: journal.tally, steps, virtualMs: timers.nowMs() - startMs };
+  } finally {
+    putBack();
+  }
+}
+
+async function play(simulation: Simulation): Promise<number> {
+  const { scenario, timers, journal } = simulation;
+  journal.tell({ type: 'note', text: `Airflow ${scenario.airflow}: ${JSON.stringify(scenario)}` });
+  const world = createWorld(simulation);
+  journal.tell({ type: 'note', text: `policies: ${JSON.stringify(world.documents.ofSlot(0))}` });
+  const persons = createPersons({ ...world, timers, journal, dice: createDice(scenario.seed, 'persons') });
+  const rest = attachChecks(simulation, world);
+  const stage = createStage(timers, () => journal.violation !== null);
+  plan(simulation, world, persons);
+  await stage.advanceTo(timers.nowMs() + scenario.troubleMs);
+  persons.unpauseAll();
+  await comeToRest(simulation, world, persons, rest, stage.advanceTo);
+  if (journal.violation !== null) return stage.steps();
+  rest.check();
+  await stage.advanceWhile(world.fleet.stopAll());
+  world.fleet.startCaretaker();
+  await stage.advanceTo(timers.nowMs() + scenario.timing.tombstoneMs + 2 * PATIENCE_MS);
+  if (world.store.size() > 0 && journal.violation === null)
+    journal.violate('nothing is left', `${world.store.size()} records outlive their time`);
+  return stage.steps();
+}
+
+function keysOf({ runs }: Scenario): RunKey[] {
+  return runs.map(({ dagId, dagRunId }) => ({ dagId, dagRunId }));
+}
+
+function attachChecks({ scenario, timers, journal }: Simulation, world: World): RestCheck {
+  const context: CheckContext = {
+    ...{ journal, scenario, model: world.model },
+    nowMs: timers.nowMs,
+    stored: (key) => world.store.peek(key),
+    documentOf: (by) => world.documents.ofSlot(by.charCodeAt(0) - 97),
+    shortestDelayMs: () => world.documents.shortestDelayMs(),
+  };
+  const alerts = checkAlerts(context);
+  const rest = checkRest(context, () => keysOf(scenario), alerts);
+  for (const check of [checkCounts, checkClears, checkLeases, checkCallbacks]) journal.watch(check(context));
+  journal.watch(alerts.watch);
+  journal.watch(rest.watch);
+  return rest;
+}
+
+/** Everything that comes from outside: runs are triggered, people act, policies change, Airflow has its moods. */
+function plan({ scenario, timers, journal }: Simulation, world: World, persons: Persons): void {
+  const { model, documents } = world;
+  const dice = createDice(scenario.seed, 'plan');
+  for (const { dagId, dagRunId, runType, afterMs } of scenario.runs) {
+    timers.schedule(afterMs, () => void model.trigger({ dagId, dagRunId }, { runType }));
+  }
+  const nowMs = timers.nowMs();
+  const happens = (perHour: number, act: () => void) => {
+    for (const atMs of momentsOf(dice, perHour, nowMs, nowMs + scenario.troubleMs)) timers.schedule(atMs - nowMs, act);
+  };
+  const { personActsPerHour, reloadsPerHour, airflow } = scenario.weather;
+  happens(personActsPerHour, () => persons.meddle());
+  if (personActsPerHour > 0) journal.watch((event) => persons.interfere(event));
+  happens(reloadsPerHour, () => documents.change());
+  const troubles = { ...world, timers, journal, dice: createDice(scenario.seed, 'troubles') };
+  happens(airflow.troublesPerHour, () => causeTrouble(troubles));
+}
+
+async function comeToRest(
+  { timers, journal }: Simulation,
+  { model, reporter }: World,
+  persons: Persons,
+  rest: RestCheck,
+  advanceTo: (timeMs: number) => Promise<void>,
+): Promise<void> {
+  const untilMs = timers.nowMs() + REST_LIMIT_MS;
+  let nextHelpMs = timers.nowMs() + PATIENCE_MS;
+  let quietRounds = 0;
+  // What is quiet may still be on its way to us: callbacks come up to some seconds after their run has ended.
+  while (quietRounds < 2 && journal.violation === null) {
+    await advanceTo(timers.nowMs() + MINUTE_MS);
+    const unrest = reporter.pending() > 0 ? 'callbacks are under way' : rest.unrest();
+    quietRounds = unrest === null ? quietRounds + 1 : 0;
+    if (unrest !== null && timers.nowMs() > untilMs) journal.violate('everything comes to rest', unrest);
+    if (timers.nowMs() < nextHelpMs) continue;
+    nextHelpMs += PATIENCE_MS;
+    for (const run of model.runs()) if (run.state === 'queued' || run.state === 'running') persons.finish(run);
+  }
+}
