@@ -8,17 +8,22 @@ import { rulesWith } from '../policies.ts';
 
 // Few values of everything, so that what must match often does.
 
-export const anyTime = fc.integer({ min: -12, max: 60 }).map((step) => FAILED_AT_MS + step * 10_000);
+export const anyTime = fc.integer({ min: -6, max: 24 }).map((step) => FAILED_AT_MS + step * 10_000);
 const count = fc.nat(3);
-const nullable = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null });
+const nullable = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null, freq: 3 });
+const seldom = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, arbitrary);
 const bool = fc.boolean();
 
-const start = fc.constantFrom(...[-3, -2, -1, 1, 2].map((step) => FAILED_AT_MS + step * 60_000));
-export const anyFingerprint: fc.Arbitrary<Fingerprint> = fc.record({
-  queuedAtMs: nullable(start),
-  startedAtMs: nullable(start),
-  endedAtMs: nullable(anyTime),
-});
+const starts = [-2, -1, 1].map((step) => FAILED_AT_MS + step * 60_000);
+const start = fc.constantFrom(...starts);
+/** What tells attempts apart in these, but for the last one, is their start: few, so that the same one is often met. */
+export const anyFingerprint: fc.Arbitrary<Fingerprint> = fc
+  .tuple(fc.constantFrom(...starts, ...starts, null), anyTime, fc.boolean())
+  .map(([startedAtMs, endedAtMs, hasEnded]) => ({
+    queuedAtMs: startedAtMs ?? FAILED_AT_MS,
+    startedAtMs,
+    endedAtMs: hasEnded ? endedAtMs : null,
+  }));
 const anyClass = fc.constantFrom(...FailureClass.options);
 
 export const anyFailure: fc.Arbitrary<Failure> = fc
@@ -26,7 +31,7 @@ export const anyFailure: fc.Arbitrary<Failure> = fc
     id: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
     taskId: fc.constantFrom('load', 'transform', 'notify', null),
     tryNumber: nullable(fc.integer({ min: 1, max: 2 })),
-    exceptionType: fc.constantFrom('ValueError', 'AirflowFailException', null),
+    exceptionType: fc.constantFrom('ValueError', 'KeyError', null, 'ValueError', 'AirflowFailException'),
     failureClass: anyClass,
     failedAtMs: anyTime,
   })
@@ -58,18 +63,20 @@ const history = fc
   .oneof(fc.nat(3), fc.constantFrom(59, 60))
   .map((length) => Array.from({ length }, () => ({ atMs: FAILED_AT_MS, type: 'x', attempt: 1, reason: 'settled' })));
 
-/** Class caps used, of which the number of retries used is the sum. */
-const used = fc.dictionary(anyClass, count, { noNullPrototype: true }).map((retriesUsedByClass) => ({
-  retriesUsedByClass,
-  retriesUsed: Object.values(retriesUsedByClass).reduce((sum, one) => sum + one, 0),
-}));
+/** What has been used by class, of which the number of retries used is the sum. */
+const used = fc
+  .oneof({ weight: 2, arbitrary: fc.constant({}) }, fc.dictionary(anyClass, fc.nat(2), { noNullPrototype: true }))
+  .map((retriesUsedByClass) => ({
+    retriesUsedByClass,
+    retriesUsed: Object.values(retriesUsedByClass).reduce((sum, one) => sum + one, 0),
+  }));
 
 const previous = fc.oneof(
   fc.record({ fingerprint: anyFingerprint, wasFailed: bool, mode: fc.constantFrom('all_tasks', 'from_failure') }),
   fc.record({ fingerprint: anyFingerprint, wasFailed: bool, mode: fc.constant(null) }),
 );
 
-function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = nullable(fc.constant(HELD))) {
+function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = seldom(fc.constant(HELD))) {
   return fc.record({
     schema: fc.constant(1 as const),
     dagId: fc.constant(RUN.dagId),
@@ -80,12 +87,12 @@ function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = nullable(fc.con
     maxRetries: count,
     firstFailedAtMs: anyTime,
     granted: fc.constantFrom(0, 0, 1),
-    runType: fc.constantFrom('scheduled', 'manual', null),
+    runType: fc.constantFrom('scheduled', null, null, 'manual'),
     clearNumber: nullable(count),
     failures,
     earlierFailureIds: fc.oneof(ids, fc.constant(Array.from({ length: 100 }, (_, index) => `old${index}`))),
     override: fc.constantFrom(null, { max_retries: 1 }),
-    previous: nullable(previous),
+    previous: seldom(previous),
     held,
     outbox,
     history,
@@ -108,7 +115,7 @@ const phases = {
       phase: fc.constant('waiting' as const),
       dueAtMs: anyTime,
       retryAtMs: anyTime,
-      fingerprint: nullable(anyFingerprint),
+      fingerprint: fc.oneof({ weight: 3, arbitrary: anyFingerprint }, fc.constant(null)),
       attemptStartedAtMs: nullable(start),
       failureClass: anyClass,
       checks: count,
@@ -246,19 +253,32 @@ export const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
 export const anyRules: fc.Arbitrary<Rules> = fc
   .record({
     policy: fc.record({
-      maxRetries: count,
-      maxRetriesLimit: fc.integer({ min: 0, max: 5 }),
-      maxRetriesByClass: fc.dictionary(anyClass, count, { noNullPrototype: true }),
+      maxRetries: fc.constantFrom(2, 3, 4, 1, 0),
+      maxRetriesLimit: fc.integer({ min: 1, max: 8 }),
+      maxRetriesByClass: fc.oneof(fc.constant({}), fc.dictionary(anyClass, count, { noNullPrototype: true })),
       delayMs: fc.constantFrom(0, 30_000),
       strategy: fc.constantFrom('all_tasks', 'from_failure'),
       gate: fc.constantFrom('settled', 'settled', 'immediate'),
       onSettleTimeout: fc.constantFrom('clear', 'give_up'),
       settleTimeoutMs: fc.constantFrom(60_000, 6 * 3_600_000),
-      maxDurationMs: fc.constantFrom(120_000, 24 * 3_600_000),
-      manualRuns: fc.constantFrom('retry', 'ignore'),
+      maxDurationMs: fc.constantFrom(24 * 3_600_000, 24 * 3_600_000, 120_000),
+      manualRuns: fc.constantFrom('retry', 'retry', 'ignore'),
       alerts: fc.constantFrom('final', 'every_attempt', 'first_failure'),
       alertChannels: fc.constantFrom([], ['webhook'], ['webhook', 'pager']),
     }),
     isProvisional: bool,
   })
   .map(({ policy, isProvisional }) => rulesWith(policy, { isProvisional }));
+
+function inPhase(phase: 'waiting' | 'clearing'): fc.Arbitrary<RunRecord> {
+  return fc.tuple(commonWith(alerts(0)), phases[phase]).map(join) as fc.Arbitrary<RunRecord>;
+}
+
+/** A record and a look at its run, which often shows it as it was when it was last looked at. */
+export const anyLook: fc.Arbitrary<readonly [RunRecord, RunEvent]> = fc
+  .tuple(fc.oneof(anyRecord, inPhase('waiting'), inPhase('clearing')), seenRun, fc.boolean())
+  .map(([record, seen, isAsBefore]) => {
+    const known = 'fingerprint' in record ? record.fingerprint : (record.previous?.fingerprint ?? null);
+    const fingerprint = isAsBefore && known !== null ? { ...known, endedAtMs: FAILED_AT_MS } : seen.fingerprint;
+    return [record, { type: 'observed', observation: { ...seen, fingerprint } }];
+  });
