@@ -34,6 +34,8 @@ type Read =
 const MAX_LENGTH = 2 * 1024 * 1024;
 /** How many times anchors may be used in all, directly or through each other: a few lines could else mean gigabytes. */
 const MAX_ALIASES = 10_000;
+/** One slip in the syntax tends to bring hundreds along. */
+const MAX_SYNTAX_PROBLEMS = 20;
 
 /** Reads a policy file's text; reports everything that is wrong with it, not only the first. Never throws. */
 export function readPolicyFile(text: string): Read {
@@ -41,7 +43,7 @@ export function readPolicyFile(text: string): Read {
   const lines = new LineCounter();
   // A misread value is worse than a refused file, so that what the parser only warns of (unknown tags) is refused too.
   const document = parseDocument(text, { lineCounter: lines, merge: true, prettyErrors: false, logLevel: 'error' });
-  const errors = [...document.errors, ...document.warnings];
+  const errors = [...document.errors, ...document.warnings].slice(0, MAX_SYNTAX_PROBLEMS);
   if (errors.length > 0) {
     const problems = errors.map((error) => ({
       line: lines.linePos(error.pos[0]).line,
@@ -52,7 +54,7 @@ export function readPolicyFile(text: string): Read {
   }
   const value = toValue(document, lines);
   if (!('value' in value)) return { ok: false, problems: value };
-  const parsed = PolicyFile.safeParse(value.value ?? {});
+  const parsed = PolicyFile.safeParse(withoutEmptySections(value.value ?? {}));
   if (parsed.success) return { ok: true, file: parsed.data };
   const problems = parsed.error.issues
     .flatMap((issue) => describeIssue(issue))
@@ -61,7 +63,13 @@ export function readPolicyFile(text: string): Read {
       path: formatPath(path),
       message,
     }));
-  return { ok: false, problems };
+  return { ok: false, problems: problems.toSorted((a, b) => a.line - b.line) };
+}
+
+/** A section whose lines are all commented out is an empty one. */
+function withoutEmptySections(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([, section]) => section !== null));
 }
 
 function refused(message: string): Read {
@@ -115,6 +123,9 @@ export function parsePolicyFile(text: string, name: string): PolicyFile {
 type Path = readonly PropertyKey[];
 
 function describeIssue(issue: z.core.$ZodIssue): { path: Path; message: string }[] {
+  if (issue.code === 'invalid_type' && issue.message.endsWith('received undefined')) {
+    return [{ path: issue.path, message: 'is required' }];
+  }
   if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
   const known = knownKeys(issue.path);
   return issue.keys.map((key) => ({
