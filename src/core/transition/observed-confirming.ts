@@ -1,5 +1,5 @@
 import type { Observed, SeenTask } from '../event.ts';
-import type { RecordIn, RunRecord } from '../record.ts';
+import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
 import { commonOf } from './fields.ts';
@@ -42,11 +42,11 @@ function unavailable(
   // Alerts fail open: where no retry would follow anyway, people are told although nobody could look.
   const isRefused = !judgement.retry && !rules.isProvisional;
   if (isRefused && nowMs >= unavailableSinceMs + rules.timing.alertPatienceMs) {
-    return refuse(record, judgement, null, rules, nowMs, 'the orchestrator did not answer');
+    return refuse(record, judgement, toldMarks(record), rules, nowMs, 'the orchestrator did not answer');
   }
   // Retries fail closed: never cleared unseen, whatever the policy says about time-outs.
   if (nowMs >= record.sinceMs + rules.policy.settleTimeoutMs) {
-    return giveUp(record, 'settle_timeout', null, rules, nowMs, 'the orchestrator did not answer');
+    return giveUp(record, 'settle_timeout', toldMarks(record), rules, nowMs, 'the orchestrator did not answer');
   }
   return lookAgain({ ...record, unavailableSinceMs }, 'orchestrator_unavailable', seen.retryAfterMs, rules, nowMs);
 }
@@ -74,6 +74,12 @@ function notSettledInTime(
     checks: 0,
   };
   return become(next, 'retry_scheduled', 'settle_timeout');
+}
+
+/** What callbacks have told of the attempt that failed: by it a later one, a person's, is told from it. */
+function toldMarks({ attemptStartedAtMs }: RecordIn<'confirming'>): Fingerprint | null {
+  if (attemptStartedAtMs === null) return null;
+  return { queuedAtMs: null, startedAtMs: attemptStartedAtMs, endedAtMs: null };
 }
 
 function lookAgain(

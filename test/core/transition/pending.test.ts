@@ -18,6 +18,8 @@ import { failed, NEXT_ATTEMPT, running, seen, unavailable } from './events.ts';
 const NOW_MS = FAILED_AT_MS + 10_000;
 const decide = (record: RunRecord | null, event: RunEvent, rules = rulesWith(), nowMs = NOW_MS) =>
   transition(RUN, record, event, rules, nowMs);
+/** What a callback alone tells of the attempt. */
+const TOLD = { queuedAtMs: null, startedAtMs: FINGERPRINT.startedAtMs, endedAtMs: null };
 const INFRA = { ...FAILURE, id: 'infra', failureClass: 'infra' } as const;
 
 describe('confirming', () => {
@@ -69,7 +71,7 @@ describe('confirming', () => {
   test('without an answer nothing is cleared at the settle_timeout, whatever the policy says', () => {
     const rules = rulesWith({ ...timeout, onSettleTimeout: 'clear' });
     const after = decide(confirmingRecord(), unavailable(), rules);
-    expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'settle_timeout', fingerprint: null });
+    expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'settle_timeout', fingerprint: TOLD });
   });
 
   test('people are told of a hit cap after ten minutes without an answer', () => {
@@ -78,7 +80,7 @@ describe('confirming', () => {
     const patience = NOW_MS + 10 * 60_000;
     expect(decide(since, unavailable(), rulesWith(), patience - 1).next).toMatchObject({ phase: 'confirming' });
     const after = decide(since, unavailable(), rulesWith(), patience).next;
-    expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_retries_reached', fingerprint: null });
+    expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_retries_reached', fingerprint: TOLD });
   });
 
   test('an answer in between starts the ten minutes anew', () => {

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/core/record.ts';
+import { transition } from '../../src/core/transition.ts';
+import { confirmingRecord, FAILED_AT_MS, FINGERPRINT, RUN } from '../support/records.ts';
+import { rulesWith } from './policies.ts';
+import { failed, NEXT_ATTEMPT, seen, unavailable } from './transition/events.ts';
+
+// Found by the simulation (test/sim); each test is what was left of a failing seed.
+
+const HOUR_MS = 3_600_000;
+const GAVE_UP_AT_MS = FAILED_AT_MS + 7 * HOUR_MS;
+
+describe('a run that was given up while nobody could look at it', () => {
+  const given = (record: RunRecord, maxRetries = 2) =>
+    transition(RUN, record, unavailable(), rulesWith({ maxRetries }), GAVE_UP_AT_MS).next;
+
+  test.each([
+    ['because it never settled', confirmingRecord(), 2, 'settle_timeout'],
+    [
+      'because its retries are used up',
+      confirmingRecord({ retriesUsed: 2, attempt: 3, unavailableSinceMs: FAILED_AT_MS, sinceMs: GAVE_UP_AT_MS }),
+      2,
+      'max_retries_reached',
+    ],
+  ])('%s is known again by the start that its callback told', (_name, record, maxRetries, reason) => {
+    const tombstone = given(record, maxRetries);
+    expect(tombstone).toMatchObject({ phase: 'giving_up', reason });
+    if (tombstone === null) throw new Error('nothing was kept');
+    const { startedAtMs } = FINGERPRINT;
+    // A late callback of the same attempt starts nothing.
+    const late = failed({ tryNumber: 1 }, { startedAtMs });
+    expect(transition(RUN, tombstone, late, rulesWith(), GAVE_UP_AT_MS).next).toBe(tombstone);
+    // A person restarts the run: its failure, reported or seen, is that of another attempt and counts anew.
+    const again = failed({ tryNumber: 2 }, { startedAtMs: NEXT_ATTEMPT.startedAtMs });
+    const counted = { phase: 'confirming', retriesUsed: 0, attempt: record.attempt + 1 };
+    expect(transition(RUN, tombstone, again, rulesWith(), GAVE_UP_AT_MS + HOUR_MS).next).toMatchObject(counted);
+    const looked = transition(RUN, tombstone, seen('failed', NEXT_ATTEMPT), rulesWith(), GAVE_UP_AT_MS + HOUR_MS).next;
+    expect(looked).toMatchObject({ phase: 'waiting', retriesUsed: 0, attempt: record.attempt + 1 });
+  });
+
+  test('is no other when Airflow answers again and shows the same attempt', () => {
+    const tombstone = given(confirmingRecord());
+    if (tombstone === null) throw new Error('nothing was kept');
+    const next = transition(RUN, tombstone, seen('failed'), rulesWith(), GAVE_UP_AT_MS + HOUR_MS).next;
+    expect(next).toMatchObject({ phase: 'giving_up', retriesUsed: 0, attempt: 1 });
+  });
+});
