@@ -12,6 +12,9 @@ import type { PolicySource } from './policy-source.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
+/** Longer than a read of the orchestrator can last. */
+const MAX_LOOK_MS = 30_000;
+
 export interface StepDeps {
   readonly swapLoop: SwapLoop;
   readonly orchestrator: Orchestrator;
@@ -37,7 +40,7 @@ export function createStepper(deps: StepDeps): Stepper {
       return { type: 'observed', observation: { type: 'unavailable', reason: 'tags_not_known', retryAfterMs: null } };
     }
     const startedAtMs = clock.nowMs();
-    const observation = await orchestrator.observe(key);
+    const observation = ifFresh(await orchestrator.observe(key), clock.nowMs() - startedAtMs);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
     telemetry.observed(observation.type, reason, clock.nowMs() - startedAtMs);
     if (observation.type === 'unavailable') {
@@ -123,6 +126,15 @@ export function createStepper(deps: StepDeps): Stepper {
       if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
     },
   };
+}
+
+/**
+ * Counts a look for nothing that took longer than any answer can: this process was suspended, and people may have
+ * acted on the run meanwhile.
+ */
+function ifFresh(observation: RunObservation, ageMs: number): RunObservation {
+  if (observation.type === 'unavailable' || ageMs <= MAX_LOOK_MS) return observation;
+  return { type: 'unavailable', reason: 'timed_out', detail: `the answer is ${ageMs} ms old`, retryAfterMs: null };
 }
 
 function isGivenUp(record: RunRecord | null): boolean {
