@@ -71,7 +71,7 @@ describe('at the start', () => {
     expect(() => open()).toThrow(
       expect.objectContaining({
         code: 'configuration_invalid',
-        message: expect.stringMatching(new RegExp(`^${path}:3: defaults.delay .*\n${path}:2: defaults.max_retry .*$`)),
+        message: expect.stringMatching(new RegExp(`^${path}:2: defaults.max_retry .*\n${path}:3: defaults.delay .*$`)),
       }),
     );
   });
