@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { Duration } from '../core/duration.ts';
 import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { Flag, LogLevel, Secrets, Tokens, Url, WholeNumber } from './setting-values.ts';
+import { Flag, LogLevel, Tokens, Url, WebhookSecret, WebhookSecrets, WholeNumber } from './setting-values.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -79,7 +79,7 @@ export const SETTINGS = {
     true,
   ),
   DAGAIN_ALERT_WEBHOOK_SECRET: setting(
-    z.string().min(8).optional(),
+    WebhookSecret.optional(),
     null,
     'Signs alerts by Standard Webhooks (`whsec_...` or any text).',
     true,
@@ -97,7 +97,7 @@ export const SETTINGS = {
     true,
   ),
   DAGAIN_WEBHOOK_SECRET: setting(
-    Secrets.optional(),
+    WebhookSecrets.optional(),
     null,
     'Accepts callbacks signed by Standard Webhooks under this secret.',
     true,

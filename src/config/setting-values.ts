@@ -18,7 +18,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 export const LogLevel = z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` });
 
 /** One secret, or two while one replaces the other. */
-export const Secrets = z
+const Secrets = z
   .string()
   .transform((text) => text.split(',').map((one) => one.trim()))
   .pipe(
@@ -30,3 +30,15 @@ export const Tokens = Secrets.refine(
   (tokens) => tokens.every((token) => /^[\x21-\x7e]+$/.test(token)),
   'must be visible ASCII characters without blanks',
 );
+
+/** Whether a Standard Webhooks secret can be used: `whsec_` and base64, or any other text. */
+function isUsable(secret: string): boolean {
+  if (!secret.startsWith('whsec_')) return true;
+  const encoded = secret.slice('whsec_'.length).replace(/=+$/, '');
+  return encoded !== '' && Buffer.from(encoded, 'base64').toString('base64').replace(/=+$/, '') === encoded;
+}
+
+const UNUSABLE = 'must be whsec_ and base64, or any other text';
+
+export const WebhookSecret = z.string().min(8, 'must have at least 8 characters').refine(isUsable, UNUSABLE);
+export const WebhookSecrets = Secrets.refine((secrets) => secrets.every(isUsable), UNUSABLE);

@@ -90,6 +90,13 @@ describe('readEnvironment', () => {
     ['DAGAIN_LOG_LEVEL', 'loud', /^DAGAIN_LOG_LEVEL must be one of trace, debug, .*, silent, is "loud"$/],
     ['DAGAIN_CALLBACK_TOKEN', 'short', /at least 8 characters/],
     ['DAGAIN_CALLBACK_TOKEN', 'short,small', /^DAGAIN_CALLBACK_TOKEN must have at least 8 characters each$/],
+    [
+      'DAGAIN_WEBHOOK_SECRET',
+      'whsec_not base64!',
+      /^DAGAIN_WEBHOOK_SECRET must be whsec_ and base64, or any other text$/,
+    ],
+    ['DAGAIN_ALERT_WEBHOOK_SECRET', 'whsec_', /must have at least 8 characters/],
+    ['DAGAIN_ALERT_WEBHOOK_SECRET', 'whsec_YWJ', /must be whsec_ and base64, or any other text$/],
     ['DAGAIN_CALLBACK_TOKEN', 'two words in one', /visible ASCII characters without blanks$/],
     ['DAGAIN_OPERATOR_TOKEN', 'Schlüsselwort', /visible ASCII characters without blanks$/],
     ['DAGAIN_CALLBACK_TOKEN', 'long-enough,', /at least 8 characters/],
