@@ -1,6 +1,8 @@
 import { type Logger, pino } from 'pino';
-import { createChannels, createOrchestrator, createPolicySource, openState } from './app/parts.ts';
+import type { AlertChannel } from './alerts/port.ts';
+import { createChannels, createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import type { Environment } from './config/environment.ts';
+import { DagainError } from './core/errors.ts';
 import type { Clock } from './engine/clock.ts';
 import { createEngine } from './engine/engine.ts';
 import { createHttpApp } from './http/app.ts';
@@ -9,7 +11,7 @@ import type { HealthCheck } from './http/health.ts';
 import { createMetricsRegistry, createPrometheusTelemetry, registerStoreGauges } from './http/metrics.ts';
 import { operationRoutes } from './http/operations.ts';
 import { policyRoute } from './http/policy.ts';
-import { createHttpServer } from './http/server.ts';
+import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Orchestrator } from './orchestrator/port.ts';
 import type { RunStore } from './store/port.ts';
 import { VERSION } from './version.ts';
@@ -59,59 +61,103 @@ export interface AppOptions {
 
 /** Puts the parts together. @throws DagainError when the settings or the store do not allow to serve */
 export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOptions): Promise<App> {
-  const registry = createMetricsRegistry({ version: VERSION });
-  const telemetry = createPrometheusTelemetry({ registry });
   const orchestrator = createOrchestrator(environment, clock, log);
   const channels = createChannels(environment, clock);
   const policies = createPolicySource({ environment, orchestrator, channels, clock, log });
-  const state = await openState(environment, log);
+  const open: { close(): void | Promise<void> }[] = [policies, orchestrator];
+  const release = async () => {
+    await Promise.all(open.map((part) => part.close()));
+  };
+  try {
+    const state = await openState(environment, log);
+    open.push(state);
+    return assemble({ environment, log, clock, orchestrator, channels, policies, state, release });
+  } catch (error) {
+    // What stays open would keep a process alive that has nothing to do.
+    await release();
+    throw error;
+  }
+}
+
+interface Parts extends Required<AppOptions> {
+  readonly orchestrator: Orchestrator;
+  readonly channels: readonly AlertChannel[];
+  readonly policies: ReturnType<typeof createPolicySource>;
+  readonly state: State;
+  readonly release: () => Promise<void>;
+}
+
+function assemble({ environment, log, clock, orchestrator, channels, policies, state, release }: Parts): App {
+  const { DAGAIN_HOST: host, DAGAIN_PORT: port } = environment;
+  const { store } = state;
+  const registry = createMetricsRegistry({ version: VERSION });
+  const telemetry = createPrometheusTelemetry({ registry });
+  const random = Math.random;
   const engine = createEngine({
-    store: state.store,
+    store,
     orchestrator,
     channels,
     policies: policies.source,
     clock,
-    random: Math.random,
+    random,
     log,
     telemetry,
   });
-  registerStoreGauges({ registry, count: () => state.store.count(clock.nowMs()) });
-  const server = createHttpServer({
-    app: createHttpApp({
-      ...engine,
-      auth: authFrom(environment),
-      nowMs: () => clock.nowMs(),
-      log,
-      registry,
-      checks: healthChecks(state.store, orchestrator),
-      isClosing: () => server.isClosing(),
-      version: VERSION,
-      seenWebhookIds: state.seenWebhookIds,
-      routes: [policyRoute(policies.source), ...operationRoutes(engine.operations)],
-    }),
-    host: environment.DAGAIN_HOST,
-    port: environment.DAGAIN_PORT,
+  registerStoreGauges({ registry, count: () => store.count(clock.nowMs()) });
+  const app = createHttpApp({
+    ...engine,
+    auth: authFrom(environment),
+    nowMs: () => clock.nowMs(),
     log,
+    registry,
+    checks: healthChecks(store, orchestrator),
+    isClosing: () => server.isClosing(),
+    version: VERSION,
+    seenWebhookIds: state.seenWebhookIds,
+    routes: [policyRoute(policies.source), ...operationRoutes(engine.operations)],
   });
+  const server = createHttpServer({ app, host, port, log });
+
+  async function stop(): Promise<void> {
+    await Promise.all([server.close(), engine.worker.stop()]);
+    await release();
+  }
+
+  async function start(): Promise<{ url: string }> {
+    for (const warning of await store.warnings()) log.warn({ store: state.name }, warning);
+    if (channels.length === 0) log.warn({}, 'no alert channel is configured: give-ups show only in logs and metrics');
+    const url = await listen(server, host, port);
+    engine.worker.start();
+    log.info({ url, store: state.name, version: VERSION }, `listening on ${url}`);
+    return { url };
+  }
 
   return {
     async start() {
-      for (const warning of await state.store.warnings()) log.warn({ store: state.name }, warning);
-      if (channels.length === 0) log.warn({}, 'no alert channel is configured: give-ups show only in logs and metrics');
-      const { port } = await server.listen();
-      engine.worker.start();
-      const url = `http://${environment.DAGAIN_HOST.includes(':') ? `[${environment.DAGAIN_HOST}]` : environment.DAGAIN_HOST}:${port}`;
-      log.info({ url, store: state.name, version: VERSION }, `listening on ${url}`);
-      return { url };
+      try {
+        return await start();
+      } catch (error) {
+        await stop();
+        throw error;
+      }
     },
-    async stop() {
-      await server.close();
-      await engine.worker.stop();
-      policies.close();
-      await Promise.all([state.close(), orchestrator.close()]);
-    },
+    stop,
     reloadPolicy: () => policies.reload(),
   };
+}
+
+/** @throws DagainError `configuration_invalid` when the address cannot be had */
+async function listen(server: HttpServer, host: string, wantedPort: number): Promise<string> {
+  const shownHost = host.includes(':') ? `[${host}]` : host;
+  try {
+    const { port } = await server.listen();
+    return `http://${shownHost}:${port}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'it is taken' : 'it cannot be had';
+    const problem = `cannot listen on ${shownHost}:${wantedPort} (DAGAIN_HOST, DAGAIN_PORT): ${why} (${code})`;
+    throw new DagainError('configuration_invalid', problem, { cause: error });
+  }
 }
 
 function authFrom(environment: Environment): AuthSettings {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { PolicyFile, readPolicyFile } from '../config/policy-file.ts';
+import { formatDurationMs } from '../core/duration.ts';
 import { POLICY_KEYS, writtenValue } from '../core/resolve-policy.ts';
 import type { ExplainedPolicy } from '../engine/policy-source.ts';
 import type { ExitCode, Terminal } from './command.ts';
@@ -49,7 +50,9 @@ export function printResolvedPolicy(
   }));
   if (asJson) {
     const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]));
-    terminal.out(`${JSON.stringify({ dag_id: dagId, policy: values, clamped: resolved.clamped }, null, 2)}\n`);
+    const { clamped, tagsKnown: tags_known, tagProblems: tag_problems } = resolved;
+    const view = { dag_id: dagId, policy: values, clamped, tags_known, tag_problems };
+    terminal.out(`${JSON.stringify(view, null, 2)}\n`);
     return 0;
   }
   terminal.out(`Policy in force for ${dagId}\n\n`);
@@ -57,5 +60,17 @@ export function printResolvedPolicy(
     const shown = typeof value === 'string' ? value : JSON.stringify(value);
     terminal.out(`  ${key.padEnd(22)} ${shown.padEnd(46)} ${source}\n`);
   }
+  for (const remark of remarksOn(resolved)) terminal.out(`\n${remark}\n`);
   return 0;
+}
+
+/** What the table alone does not tell. */
+function remarksOn({ clamped, tagsKnown, tagProblems }: ExplainedPolicy): string[] {
+  const lowered = clamped.map(({ key, from, to, source }) => {
+    const [asked, given] = key === 'max_retries' ? [from, to] : [formatDurationMs(from), formatDurationMs(to)];
+    return `${key}: ${asked} of ${source} is cut to ${given} by the limits.`;
+  });
+  const unknown = 'The Dag has no tags here: Airflow could not be asked, does not allow it, or knows no such Dag.';
+  const misread = tagProblems.map(({ tag, message }) => `The tag ${tag} counts for nothing: ${message}.`);
+  return [...lowered, ...(tagsKnown ? [] : [unknown]), ...misread];
 }

@@ -16,8 +16,9 @@ Commands:
   help                       Print this text.
 
 Options:
-  -o, --output <text|json>   How policy commands print (text).
+  -o, --output <text|json>   How policy explain prints (text).
   -h, --help                 Print this text.
+      --version              Print the version.
 
 Exit codes: 0 done; 1 it did not work; 2 wrong usage or settings.
 
