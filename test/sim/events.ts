@@ -1,3 +1,4 @@
+import type { Operation } from '../../src/core/event.ts';
 import type { RunRecord } from '../../src/core/record.ts';
 import type { RunKey } from '../../src/core/run-key.ts';
 import type { Callback } from '../support/airflow/model/callbacks.ts';
@@ -51,6 +52,9 @@ export type SimEvent =
   | (OfRun & ByReplica & { readonly type: 'reported'; readonly callback: Callback })
   | (OfRun & ByReplica & { readonly type: 'refused'; readonly callback: Callback })
   | (OfRun & ByReplica & { readonly type: 'accepted'; readonly callback: Callback; readonly decision: string })
+  /** A process has begun to do what an operator asks for; `answered`: it is done, or has failed. */
+  | (OfRun & ByReplica & { readonly type: 'operating'; readonly action: Operation })
+  | (OfRun & ByReplica & { readonly type: 'answered'; readonly action: Operation; readonly decision: string })
   | (OfRun & {
       readonly type: 'alerted';
       readonly channel: string;

@@ -9,6 +9,7 @@ import { checkLeases } from './checks/leases.ts';
 import { checkRest, type RestCheck } from './checks/rest.ts';
 import { createDice } from './dice.ts';
 import { createJournal, type Journal, type Violation } from './journal.ts';
+import { createOperators, type Operators } from './parts/operators.ts';
 import { momentsOf } from './parts/outages.ts';
 import { createPersons, type Persons } from './parts/persons.ts';
 import { replaceProcessTimers } from './parts/process-timers.ts';
@@ -62,12 +63,16 @@ async function play(simulation: Simulation): Promise<number> {
   const world = createWorld(simulation);
   journal.tell({ type: 'note', text: `policies: ${JSON.stringify(world.documents.ofSlot(0))}` });
   const persons = createPersons({ ...world, timers, journal, dice: createDice(scenario.seed, 'persons') });
+  const operators = createOperators({
+    ...{ ...world, timers, journal, keys: keysOf(scenario), stored: world.store.peek },
+    dice: createDice(scenario.seed, 'operators'),
+  });
   const rest = attachChecks(simulation, world);
   const stage = createStage(timers, () => journal.violation !== null);
-  plan(simulation, world, persons);
+  plan(simulation, world, { persons, operators });
   await stage.advanceTo(timers.nowMs() + scenario.troubleMs);
   persons.unpauseAll();
-  await comeToRest(simulation, world, persons, rest, stage.advanceTo);
+  await comeToRest(simulation, world, { persons, operators }, rest, stage.advanceTo);
   if (journal.violation !== null) return stage.steps();
   rest.check();
   await stage.advanceWhile(world.fleet.stopAll());
@@ -99,7 +104,12 @@ function attachChecks({ scenario, timers, journal }: Simulation, world: World): 
 }
 
 /** Everything that comes from outside: runs are triggered, people act, policies change, Airflow has its moods. */
-function plan({ scenario, timers, journal }: Simulation, world: World, persons: Persons): void {
+interface People {
+  readonly persons: Persons;
+  readonly operators: Operators;
+}
+
+function plan({ scenario, timers, journal }: Simulation, world: World, { persons, operators }: People): void {
   const { model, documents } = world;
   const dice = createDice(scenario.seed, 'plan');
   for (const { dagId, dagRunId, runType, afterMs } of scenario.runs) {
@@ -109,9 +119,10 @@ function plan({ scenario, timers, journal }: Simulation, world: World, persons: 
   const happens = (perHour: number, act: () => void) => {
     for (const atMs of momentsOf(dice, perHour, nowMs, nowMs + scenario.troubleMs)) timers.schedule(atMs - nowMs, act);
   };
-  const { personActsPerHour, reloadsPerHour, airflow } = scenario.weather;
+  const { personActsPerHour, operatorActsPerHour, reloadsPerHour, airflow } = scenario.weather;
   happens(personActsPerHour, () => persons.meddle());
   if (personActsPerHour > 0) journal.watch((event) => persons.interfere(event));
+  happens(operatorActsPerHour, () => operators.meddle());
   happens(reloadsPerHour, () => documents.change());
   const troubles = { ...world, timers, journal, dice: createDice(scenario.seed, 'troubles') };
   happens(airflow.troublesPerHour, () => causeTrouble(troubles));
@@ -120,7 +131,7 @@ function plan({ scenario, timers, journal }: Simulation, world: World, persons: 
 async function comeToRest(
   { timers, journal }: Simulation,
   { model, reporter }: World,
-  persons: Persons,
+  { persons, operators }: People,
   rest: RestCheck,
   advanceTo: (timeMs: number) => Promise<void>,
 ): Promise<void> {
@@ -130,6 +141,7 @@ async function comeToRest(
   // What is quiet may still be on its way to us: callbacks come up to some seconds after their run has ended.
   while (quietRounds < 2 && journal.violation === null) {
     await advanceTo(timers.nowMs() + MINUTE_MS);
+    operators.resumeAll();
     const unrest = reporter.pending() > 0 ? 'callbacks are under way' : rest.unrest();
     quietRounds = unrest === null ? quietRounds + 1 : 0;
     if (unrest !== null && timers.nowMs() > untilMs) journal.violate('everything comes to rest', unrest);

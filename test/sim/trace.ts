@@ -22,6 +22,10 @@ function describe(event: SimEvent, startMs: number): string {
       return `cannot see the tags of ${event.dagId}`;
     case 'person':
       return `person: ${event.act} while ${event.stateBefore}${event.restarted ? ', restarted' : ''}`;
+    case 'operating':
+      return `operator: ${event.action}`;
+    case 'answered':
+      return `operator: ${event.action} is answered ${event.decision}`;
     case 'alerted':
       return `${event.channel} accepted ${event.kind} (${event.reason}) ${event.dedupeKey}`;
     case 'swapped':

@@ -25,7 +25,8 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
 
   function onGiveUp({ key, after }: SimEventOf<'swapped'>): void {
     const name = formatRunKey(key);
-    if (!isGivenUp(after) || hasEndedWell(after)) return;
+    // Whoever cancels knows.
+    if (!isGivenUp(after) || hasEndedWell(after) || after.reason === 'cancelled_by_operator') return;
     const alerts = after.outbox.filter((alert) => alert.kind === 'gave_up');
     const keys = new Set(alerts.filter(({ attempt }) => attempt === after.attempt).map((alert) => alert.dedupeKey));
     const [dedupeKey = ''] = keys;

@@ -18,7 +18,9 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
 
   function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
     const name = formatRunKey(key);
-    if (after === null) forbidden.delete(name);
+    // An operator's grant to a given-up run counts more than what its failures said.
+    const isTakenUp = isGivenUp(before) && after !== null && after.granted > before.granted;
+    if (after === null || isTakenUp) forbidden.delete(name);
     if (after?.phase === 'clearing' && before?.phase === 'waiting') {
       const startMs = after.fingerprint.startedAtMs;
       if (startMs !== null && forbidden.get(name)?.has(startMs)) {
@@ -26,7 +28,7 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
       }
     }
     const isStarted = after?.phase === 'confirming' || after?.phase === 'waiting';
-    if (isIntake && isStarted && before !== null && before.phase !== after.phase) checkStart(by, key, before, after);
+    if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase) checkStart(by, key, before, after);
   }
 
   /** At least one of the callbacks that this process is taking in must be of an attempt that the record is not beyond. */

@@ -35,6 +35,7 @@ export function checkClears(context: CheckContext): Watcher {
   const sent = new Map<string, Sent[]>();
   const lastEffectMs = new Map<string, number>();
   const personAtMs = new Map<string, number>();
+  const hurried = new Set<string>();
 
   function onSent({ key, by, request }: SimEventOf<'clear_sent'>): void {
     const name = formatRunKey(key);
@@ -75,7 +76,8 @@ export function checkClears(context: CheckContext): Watcher {
     if ((clear.stateBefore !== 'failed' || clear.restartedRunning) && !isRace) {
       journal.violate('one clear for each failed attempt', `${name}: #${event.request} while ${clear.stateBefore}`);
     }
-    if (!isRace) checkDelay(event);
+    const isHurried = hurried.delete(name);
+    if (!isRace && !isHurried) checkDelay(event);
   }
 
   /** By the truth: the attempt's real end, and the shortest delay that any policy of this Dag has asked for. */
@@ -96,6 +98,9 @@ export function checkClears(context: CheckContext): Watcher {
         if (look !== undefined) seen.set(look.name, look);
         return;
       }
+      case 'operating':
+        if (event.action === 'retry_now') hurried.add(formatRunKey(event.key));
+        return;
       case 'person':
         personAtMs.set(formatRunKey(event.key), nowMs());
         return;

@@ -24,6 +24,7 @@ export function checkCounts(context: CheckContext): Watcher {
   const counts = new Map<string, Count>();
   const shown = new Map<string, number>();
   const hidden = new Set<string>();
+  const operations = new Set<string>();
 
   function countOf(name: string): Count {
     const known = counts.get(name) ?? { clears: 0, gaveUp: null, restartedAtMs: null, lookedAtMs: 0 };
@@ -49,6 +50,7 @@ export function checkCounts(context: CheckContext): Watcher {
     const count = countOf(formatRunKey(key));
     if (!isIntake) count.lookedAtMs = Math.max(count.lookedAtMs, shown.get(`${by} ${formatRunKey(key)}`) ?? 0);
     if (isGivenUp(after) && !isGivenUp(before) && !hasEndedWell(after)) count.gaveUp = after.reason;
+    onOperation(event, count);
     const isEnd = after === null || (isGivenUp(after) && !isGivenUp(before));
     // A restart that nobody had seen when the count was closed begins the next one.
     if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= count.lookedAtMs) open(count);
@@ -58,6 +60,13 @@ export function checkCounts(context: CheckContext): Watcher {
     }
     if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed)
       checkSpending(context, event, !hidden.has(`${by} ${key.dagId}`));
+  }
+
+  /** What an operator grants to a given-up run lets it live again; what he resets begins anew. */
+  function onOperation({ key, by, before, after }: SimEventOf<'swapped'>, count: Count): void {
+    const isGranted = before !== null && after !== null && after.granted > before.granted;
+    if (isGranted && isGivenUp(before)) count.gaveUp = null;
+    if (after === null && operations.has(`${by} ${formatRunKey(key)} reset`)) open(count);
   }
 
   function onClear({ key, clear }: SimEventOf<'clear_over'>): void {
@@ -78,6 +87,8 @@ export function checkCounts(context: CheckContext): Watcher {
   return (event) => {
     if (event.type === 'shown') shown.set(`${event.by} ${formatRunKey(event.key)}`, nowMs());
     else if (event.type === 'tags_hidden') hidden.add(`${event.by} ${event.dagId}`);
+    else if (event.type === 'operating') operations.add(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
+    else if (event.type === 'answered') operations.delete(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
     else if (event.type === 'person') onPerson(event);
     else if (event.type === 'swapped') onSwap(event);
     else if (event.type === 'clear_over') onClear(event);
@@ -96,7 +107,7 @@ function checkSpending(context: CheckContext, event: SimEventOf<'swapped'>, areT
   const document = context.documentOf(by);
   const exceeds = (withTags: boolean) => {
     const layers = layersFor(document, withTags ? scenario : { dags: [] }, key.dagId, after.override);
-    return exceededCap(capsOf(layers, document), after.retriesUsedByClass);
+    return exceededCap(capsOf(layers, document, after.granted), after.retriesUsedByClass);
   };
   const exceeded = exceeds(true);
   // Where Airflow hides a Dag's tags, retries without them are better than none.

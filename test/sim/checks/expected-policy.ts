@@ -33,11 +33,13 @@ export interface Caps {
 const BUILT_IN_CAP = 2;
 const BUILT_IN_LIMIT = 10;
 
-export function capsOf(layers: readonly PolicyLayer[], document: PolicyDocument): Caps {
+/** What an operator has granted comes on top of each cap, but not of the limit. */
+export function capsOf(layers: readonly PolicyLayer[], document: PolicyDocument, granted: number): Caps {
   const limit = document.file.limits.max_retries ?? BUILT_IN_LIMIT;
   const shared = layers.find((layer) => layer.max_retries !== undefined)?.max_retries ?? BUILT_IN_CAP;
   const byClass = layers.find((layer) => layer.max_retries_by_class !== undefined)?.max_retries_by_class ?? {};
-  return { shared: Math.min(shared, limit), byClass, limit };
+  const withGrant = Object.entries(byClass).map(([name, cap]) => [name, cap + granted]);
+  return { shared: shared + granted, byClass: Object.fromEntries(withGrant), limit };
 }
 
 /** Says which cap a count of retries exceeds, or null if it exceeds none. */

@@ -22,6 +22,8 @@ interface Knowledge {
   /** When the record last came to an end, by a give-up or a refusal, and how. */
   endedAtMs: number;
   how: string;
+  /** It was given up without anybody having seen the attempt or heard of its start: no later one can be told from it. */
+  isUnseen: boolean;
   personAtMs: number;
 }
 
@@ -31,7 +33,13 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
 
   function knownOf(key: RunKey): Knowledge {
     const name = formatRunKey(key);
-    const known = knowledge.get(name) ?? { failures: new Set<number>(), endedAtMs: -1, how: 'nothing', personAtMs: -1 };
+    const known = knowledge.get(name) ?? {
+      failures: new Set<number>(),
+      endedAtMs: -1,
+      how: 'nothing',
+      isUnseen: false,
+      personAtMs: -1,
+    };
     knowledge.set(name, known);
     return known;
   }
@@ -46,9 +54,10 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
       if (startMs !== null) knownOf(event.key).failures.add(startMs);
       if (event.decision === 'not_retryable') ended(event.key, 'not retryable');
     }
-    if (event.type === 'person') knownOf(event.key).personAtMs = nowMs();
+    if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
+    if (isGivenUp(after) && !isGivenUp(before)) knownOf(key).isUnseen = after.fingerprint === null;
     if (after === null) ended(key, 'removed');
     else if (isGivenUp(after) && !isGivenUp(before)) ended(key, after.reason);
   }
@@ -60,7 +69,7 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     if (run.state === 'success' || run.startedAtMs === null) return;
     // Without a sweep nobody hears of a run none of whose callbacks came through.
     const isKnown = known.failures.has(run.startedAtMs);
-    if (isKnown && known.endedAtMs < run.startedAtMs) {
+    if (isKnown && !known.isUnseen && known.endedAtMs < run.startedAtMs) {
       journal.violate('every failed run comes to an end', `${name}: ${known.how}, record ${record?.phase ?? 'none'}`);
     }
     const last = run.attempts.at(-1);

@@ -1,5 +1,5 @@
 import { DagainError } from '../../../src/core/errors.ts';
-import type { FailureReported, SuccessReported } from '../../../src/core/event.ts';
+import type { FailureReported, Operated, SuccessReported } from '../../../src/core/event.ts';
 import type { RunKey } from '../../../src/core/run-key.ts';
 import { createDagTags } from '../../../src/engine/dag-tags.ts';
 import { createEngine, type EngineDeps } from '../../../src/engine/engine.ts';
@@ -41,6 +41,8 @@ export interface ReplicaDeps {
 export interface Replica {
   /** What its HTTP server answers; never settles where the process dies meanwhile. */
   report(callback: Callback): Promise<number>;
+  /** Does what an operator asks for. */
+  act(key: RunKey, event: Operated): Promise<void>;
   /** As on SIGTERM. */
   stop(): Promise<void>;
   nowMs(): number;
@@ -80,17 +82,34 @@ export function startReplica(deps: ReplicaDeps): Replica {
     }
   }
 
+  async function operate(key: RunKey, event: Operated): Promise<number> {
+    if (isClosing) return 503;
+    const { action } = event;
+    journal.tell({ type: 'operating', by: life.name, key, action });
+    const answer = await engine.operations.act(key, event).catch(() => ({ decision: 'no answer' }));
+    journal.tell({ type: 'answered', by: life.name, key, action, decision: answer.decision });
+    return 200;
+  }
+
+  /** One request to the HTTP server. */
+  function request(handle: () => Promise<number>): Promise<number> {
+    return new Promise((resolve, reject) => {
+      life.enter(() => {
+        const handled = handle().finally(() => inFlight.delete(handled));
+        inFlight.add(handled);
+        handled.then(resolve, reject);
+      }, true);
+    });
+  }
+
   life.enter(() => engine.worker.start());
   return {
     nowMs,
-    report: (callback) =>
-      new Promise((resolve, reject) => {
-        life.enter(() => {
-          const taken = take({ ...callback }).finally(() => inFlight.delete(taken));
-          inFlight.add(taken);
-          taken.then(resolve, reject);
-        }, true);
-      }),
+    // A copy, by which this delivery is known.
+    report: (callback) => request(() => take({ ...callback })),
+    async act(key, event) {
+      await request(() => operate(key, event));
+    },
     stop: () =>
       new Promise((resolve) => {
         life.enter(() => {

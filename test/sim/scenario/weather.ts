@@ -25,6 +25,7 @@ export interface Weather {
   readonly callbacks: { readonly lost: number; readonly doubled: number; readonly late: number };
   readonly alerts: { readonly fails: number; readonly answerLost: number; readonly hangs: number };
   readonly personActsPerHour: number;
+  readonly operatorActsPerHour: number;
   readonly reloadsPerHour: number;
 }
 
@@ -51,6 +52,7 @@ export function drawWeather(dice: Dice): Weather {
     callbacks: { lost: some(0.1, 0.5), doubled: some(0.1, 0.4), late: some(0.1, 0.5) },
     alerts: { fails: some(0.1, 0.5), answerLost: some(0.1, 0.3), hangs: some(0.1, 0.3) },
     personActsPerHour: some(3, 15),
+    operatorActsPerHour: some(3, 15),
     reloadsPerHour: some(1, 4),
   };
 }
@@ -65,5 +67,6 @@ export const CALM: Weather = {
   callbacks: { lost: 0, doubled: 0, late: 0 },
   alerts: { fails: 0, answerLost: 0, hangs: 0 },
   personActsPerHour: 0,
+  operatorActsPerHour: 0,
   reloadsPerHour: 0,
 };
