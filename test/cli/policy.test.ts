@@ -49,8 +49,8 @@ describe('policy check', () => {
     expect([code, out]).toEqual([1, '']);
     expect(err).toBe(
       [
-        `${path}:3: defaults.delay must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds, is "soon"`,
         `${path}:2: defaults.max_retry is not a known key; the nearest is "max_retries"`,
+        `${path}:3: defaults.delay must be a duration such as 500ms, 30s, 5m, 2h or a number of seconds, is "soon"`,
         `${path}:6: dags[0].only_task is not a known key; the nearest is "only_tasks"`,
         `${path}:7: limit is not a known key; the nearest is "limits"`,
         '',
