@@ -26,8 +26,6 @@ export interface AirflowApi {
   health(): Promise<Health>;
   importErrors(): Promise<string[]>;
   isParsed(dagId: string): Promise<boolean>;
-  /** Makes the server build what it otherwise builds for its first task. */
-  warmUp(): Promise<void>;
   /** Anything else; `path` is below the API's base. */
   send(method: string, path: string, body?: unknown): Promise<Reply>;
 }
@@ -93,16 +91,14 @@ export function createAirflowApi(options: Credentials & { version: AirflowVersio
         const now = await run(dagId, runId);
         if (now !== null && reached(now)) return now;
         if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms the run is ${JSON.stringify(now)}`);
-        await delay(100);
+        // Airflow 2 needs a tenth of a second of the only worker for each look.
+        await delay(250);
       }
     },
     health: () => read(Health, 'GET', isV1 ? '/health' : '/monitor/health'),
     importErrors: () => read(ImportErrors, 'GET', '/importErrors'),
     async isParsed(dagId) {
       return (await send('GET', `/dags/${encodeURIComponent(dagId)}/details`)).status === 200;
-    },
-    async warmUp() {
-      if (!isV1) await fetch(`${options.url}/execution/health`).then((response) => response.body?.cancel());
     },
   };
 }

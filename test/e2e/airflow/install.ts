@@ -58,7 +58,10 @@ async function makeEnvironment(dir: string, requirements: string): Promise<void>
 
 /** Migrating takes seconds, so it is done once here and copied by every start. */
 async function makeDatabase({ version, airflow, database }: AirflowInstall, home: string): Promise<void> {
-  const env = { ...process.env, ...settingsFor({ version, port: 0, home, dagsFolder: home, database }) };
+  const env = {
+    ...process.env,
+    ...settingsFor({ version, port: 0, executionPort: 0, home, dagsFolder: home, database }),
+  };
   await run(airflow, ['db', 'migrate'], { env });
   if (version.startsWith('2.')) {
     for (const { username, password } of USERS) {

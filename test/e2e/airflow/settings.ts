@@ -13,6 +13,8 @@ export const USERS = [
 export interface AirflowPlace {
   version: AirflowVersion;
   port: number;
+  /** Where Airflow 3 serves its own tasks. */
+  executionPort: number;
   /** AIRFLOW_HOME: logs, configuration, passwords. */
   home: string;
   dagsFolder: string;
@@ -29,7 +31,8 @@ export function settingsFor(place: AirflowPlace): Record<string, string> {
     AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
     AIRFLOW__CORE__EXECUTOR: 'LocalExecutor',
     AIRFLOW__CORE__PARALLELISM: '12',
-    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${place.database}`,
+    // On a busy machine a lock can last longer than the 5 s that SQLite waits by default, which ends the scheduler.
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN: `sqlite:///${place.database}?timeout=30`,
     AIRFLOW__DATABASE__LOAD_DEFAULT_CONNECTIONS: 'False',
     AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: '0.2',
     PYTHONWARNINGS: 'ignore',
@@ -37,11 +40,11 @@ export function settingsFor(place: AirflowPlace): Record<string, string> {
   return { ...shared, ...(place.version.startsWith('2.') ? settingsV2(place, url) : settingsV3(place, url)) };
 }
 
-function settingsV3({ port, home }: AirflowPlace, url: string): Record<string, string> {
+function settingsV3({ port, executionPort, home }: AirflowPlace, url: string): Record<string, string> {
   return {
     AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: USERS.map(({ username }) => `${username}:admin`).join(','),
     AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: passwordsFile(home),
-    AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `${url}/execution/`,
+    AIRFLOW__CORE__EXECUTION_API_SERVER_URL: `http://127.0.0.1:${executionPort}/execution/`,
     AIRFLOW__API__HOST: '127.0.0.1',
     AIRFLOW__API__PORT: String(port),
     AIRFLOW__API__BASE_URL: url,

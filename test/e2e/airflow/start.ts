@@ -1,6 +1,7 @@
 import { constants, copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type AirflowApi, createAirflowApi } from './api.ts';
 import { type Component, startComponent } from './component.ts';
@@ -44,9 +45,11 @@ export async function startAirflow(options: StartOptions): Promise<Airflow> {
   const { version, home, dagsFolder, dagIds } = options;
   const install = await installAirflow(version);
   const port = options.port ?? (await freePort());
+  const executionPort = await freePort();
   const database = join(home, 'airflow.db');
   await mkdir(home, { recursive: true });
   await copyFile(install.database, database, constants.COPYFILE_EXCL).catch(ignoreExisting);
+  letReadersAndWritersWork(database);
   await writeFile(passwordsFile(home), JSON.stringify(Object.fromEntries(USERS.map((u) => [u.username, u.password]))));
 
   const url = `http://127.0.0.1:${port}`;
@@ -54,17 +57,14 @@ export async function startAirflow(options: StartOptions): Promise<Airflow> {
   const components = new Map<string, Component>();
 
   async function start(env: Record<string, string>): Promise<void> {
-    const settings = settingsFor({ version, port, home, dagsFolder, database });
+    const settings = settingsFor({ version, port, executionPort, home, dagsFolder, database });
     const startedAt = new Date();
-    for (const [name, ...args] of commandsOf(version)) {
+    for (const [name, ...args] of commandsOf(version, executionPort)) {
       const logFile = join(home, `${name}.log`);
       const all = { ...process.env, ...settings, ...env };
-      components.set(
-        name,
-        startComponent({ name, command: install.airflow, args: [name, ...args], env: all, logFile }),
-      );
+      components.set(name, startComponent({ name, command: install.airflow, args, env: all, logFile }));
     }
-    await waitUntilReady(api, [...components.values()], dagIds, startedAt);
+    await waitUntilReady({ api, executionPort, dagIds, startedAt }, [...components.values()]);
   }
 
   async function end(how: 'stop' | 'kill'): Promise<void> {
@@ -88,21 +88,33 @@ export async function startAirflow(options: StartOptions): Promise<Airflow> {
   };
 }
 
-function commandsOf(version: AirflowVersion): ReadonlyArray<readonly [name: string, ...args: string[]]> {
+type Command = readonly [name: string, ...args: string[]];
+
+function commandsOf(version: AirflowVersion, executionPort: number): readonly Command[] {
   // The scheduler's log server would take a fixed port.
-  const scheduler = ['scheduler', '--skip-serve-logs'] as const;
-  return version.startsWith('2.') ? [['webserver'], scheduler] : [['api-server'], scheduler, ['dag-processor']];
+  const scheduler = ['scheduler', 'scheduler', '--skip-serve-logs'] as const;
+  if (version.startsWith('2.')) return [['webserver', 'webserver'], scheduler];
+  return [
+    // The API's audit log is written on its event loop: where tasks were served by the same one, and there is but one
+    // lock, as on SQLite, a clear and the end of a task would wait for each other until one of them fails.
+    ['api-server', 'api-server', '--apps', 'core'],
+    ['execution-server', 'api-server', '--apps', 'execution', '--port', String(executionPort)],
+    scheduler,
+    ['dag-processor', 'dag-processor'],
+  ];
 }
 
-async function waitUntilReady(
-  api: AirflowApi,
-  components: readonly Component[],
-  dagIds: readonly string[],
-  startedAt: Date,
-): Promise<void> {
+interface Expected {
+  api: AirflowApi;
+  executionPort: number;
+  dagIds: readonly string[];
+  startedAt: Date;
+}
+
+async function waitUntilReady(expected: Expected, components: readonly Component[]): Promise<void> {
   const deadline = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const problem = await whatIsMissing(api, dagIds, startedAt).catch(String);
+    const problem = await whatIsMissing(expected).catch(String);
     if (problem === null) return;
     const gone = components.find((component) => component.exited());
     if (gone !== undefined) throw new Error(`airflow ${gone.name} ended while starting:\n${await gone.lastLines(25)}`);
@@ -112,18 +124,32 @@ async function waitUntilReady(
   }
 }
 
-async function whatIsMissing(api: AirflowApi, dagIds: readonly string[], startedAt: Date): Promise<string | null> {
+async function whatIsMissing({ api, executionPort, dagIds, startedAt }: Expected): Promise<string | null> {
+  const isAirflow2 = api.version.startsWith('2.');
   const health = await api.health();
   // An earlier run's last heartbeat counts as healthy for half a minute.
-  const beats = [health.schedulerBeatAt, ...(api.version.startsWith('2.') ? [] : [health.dagProcessorBeatAt])];
+  const beats = [health.schedulerBeatAt, ...(isAirflow2 ? [] : [health.dagProcessorBeatAt])];
   if (!beats.every((beat) => beat !== null && beat >= startedAt)) return `no heartbeat yet: ${JSON.stringify(health)}`;
   const errors = await api.importErrors();
   if (errors.length > 0) return `import error in a Dag:\n${errors.join('\n')}`;
   for (const dagId of dagIds) {
     if (!(await api.isParsed(dagId))) return `Dag "${dagId}" is not parsed`;
   }
-  await api.warmUp();
+  if (!isAirflow2) await warmUp(executionPort);
   return null;
+}
+
+/** Makes the server build what it otherwise builds for its first task. */
+async function warmUp(executionPort: number): Promise<void> {
+  const answer = await fetch(`http://127.0.0.1:${executionPort}/execution/health`);
+  await answer.body?.cancel();
+}
+
+/** Written into the file itself; without it every reader of the database holds up every writer. */
+function letReadersAndWritersWork(path: string): void {
+  const database = new DatabaseSync(path);
+  database.exec('PRAGMA journal_mode = WAL');
+  database.close();
 }
 
 function ignoreExisting(error: unknown): void {
