@@ -9,7 +9,11 @@ const Received = z.object({
   dag_run_id: z.string(),
   reason: z.string(),
   retries_used: z.int(),
+  max_retries: z.int(),
   run_url: z.string().nullable(),
+  failures: z.array(
+    z.object({ task_id: z.string().nullable(), exception: z.string().nullable(), failure_class: z.string() }),
+  ),
 });
 export type Received = z.infer<typeof Received>;
 

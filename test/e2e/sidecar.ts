@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
@@ -27,6 +28,14 @@ const View = z.object({
 });
 export type View = z.infer<typeof View>;
 
+/** What tests look at of `GET /v1/policy?dag_id=`. */
+const Policy = z.object({
+  policy: z.record(z.string(), z.object({ value: z.unknown(), source: z.string() })),
+  tags_known: z.boolean(),
+  tag_problems: z.array(z.unknown()),
+});
+export type Policy = z.infer<typeof Policy>;
+
 /** The built service as a process of its own. */
 export interface Sidecar {
   readonly url: string;
@@ -38,6 +47,12 @@ export interface Sidecar {
     reached: (view: View | null) => boolean,
     timeoutMs?: number,
   ): Promise<View | null>;
+  /** The policy in force for a Dag. */
+  policy(dagId: string): Promise<Policy>;
+  /** Resolves once `text` stands in its log. */
+  waitForLog(text: string, timeoutMs?: number): Promise<void>;
+  /** SIGHUP: the policy file is read again. */
+  reload(): void;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
@@ -62,14 +77,16 @@ export async function startSidecar({ port, airflowUrl, logFile, env }: SidecarOp
   const url = `http://127.0.0.1:${port}`;
   await waitUntilReady(url, child, logFile);
 
-  async function view(dagId: string, runId: string): Promise<View | null> {
-    const answer = await fetch(`${url}/v1/runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}`, {
-      headers: { authorization: `Bearer ${OPERATOR_TOKEN}` },
-    });
+  /** Null for a 404. */
+  async function read<T>(schema: z.ZodType<T>, path: string): Promise<T | null> {
+    const answer = await fetch(`${url}${path}`, { headers: { authorization: `Bearer ${OPERATOR_TOKEN}` } });
     if (answer.status === 404) return null;
-    if (!answer.ok) throw new Error(`the view was answered ${answer.status}: ${await answer.text()}`);
-    return View.parse(await answer.json());
+    if (!answer.ok) throw new Error(`${path} was answered ${answer.status}: ${await answer.text()}`);
+    return schema.parse(await answer.json());
   }
+
+  const view = (dagId: string, runId: string) =>
+    read(View, `/v1/runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}`);
 
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
@@ -89,6 +106,21 @@ export async function startSidecar({ port, airflowUrl, logFile, env }: SidecarOp
         if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms the view is ${JSON.stringify(now)}`);
         await delay(100);
       }
+    },
+    async policy(dagId) {
+      const policy = await read(Policy, `/v1/policy?dag_id=${encodeURIComponent(dagId)}`);
+      if (policy === null) throw new Error('the service does not tell its policy');
+      return policy;
+    },
+    async waitForLog(text, timeoutMs = 30_000) {
+      const deadline = Date.now() + timeoutMs;
+      while (!(await readFile(logFile, 'utf8')).includes(text)) {
+        if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms there is no "${text}" in ${logFile}`);
+        await delay(100);
+      }
+    },
+    reload() {
+      child.kill('SIGHUP');
     },
     stop: () => end('SIGTERM'),
     async kill() {

@@ -3,8 +3,24 @@ import { join } from 'node:path';
 
 const REPOSITORY = join(import.meta.dirname, '../../..');
 
-/** The Dags of test/e2e/dags; each file holds the Dag of its name. */
+/** Dags of test/e2e/dags that stand in a file of their name each. */
 export const DAG_IDS = ['fail_twice_then_succeed', 'fail_for_ever', 'eight_parallel_failures'] as const;
+
+/** The Dags of test/e2e/dags/policies.py. */
+export const POLICY_DAG_IDS = [
+  'cap_lowered_meanwhile',
+  'out_of_time',
+  'killed',
+  'tagged',
+  'asks_for_a_retry',
+  'dag_level_callbacks',
+  'again_all_tasks',
+  'again_from_failure',
+  'refuses_a_retry',
+  'never_on_wrong_input',
+  'ignored_operator',
+  'only_publish_tasks',
+] as const;
 
 /** Fills `folder` as a user would: the Dags, and `dagain_airflow.py` beside them. Returns it. */
 export async function makeDagsFolder(folder: string): Promise<string> {
