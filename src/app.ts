@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import type { AlertChannel } from './alerts/port.ts';
 import { createChannels, createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import type { Environment } from './config/environment.ts';
@@ -16,9 +16,7 @@ import type { Orchestrator } from './orchestrator/port.ts';
 import type { RunStore } from './store/port.ts';
 import { VERSION } from './version.ts';
 
-const LOG_BUFFER_BYTES = 4_096;
-/** How long a line may wait; the exit of the process writes what is left. */
-const LOG_FLUSH_INTERVAL_MS = 250;
+export { createLog } from './app/log.ts';
 
 export const REAL_CLOCK: Clock = {
   nowMs: () => Date.now(),
@@ -28,21 +26,6 @@ export const REAL_CLOCK: Clock = {
     return () => clearTimeout(timer);
   },
 };
-
-export function createLog(level: string): Logger {
-  // Lines are written in groups: one write for each line costs a tenth of a callback.
-  const destination = pino.destination({ sync: false, minLength: LOG_BUFFER_BYTES });
-  setInterval(() => destination.flush(), LOG_FLUSH_INTERVAL_MS).unref();
-  return pino(
-    {
-      level,
-      base: { service: 'dagain' },
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination,
-  );
-}
 
 /** What a running service is made of, opened and closed as one. */
 export interface App {

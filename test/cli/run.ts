@@ -57,6 +57,8 @@ export interface Service {
   /** Resolves with the first line that matches, logged before or after the call. */
   logged(matches: (line: LogLine) => boolean): Promise<LogLine>;
   send(signal: NodeJS.Signals): void;
+  /** Nobody reads its output any more. */
+  stopReading(): void;
   /** Resolves when the process has ended. */
   readonly ended: Promise<Ran>;
   /** Ends it if it still runs, and removes its data. */
@@ -93,7 +95,12 @@ export async function startService(settings: Settings): Promise<Service> {
 
   try {
     const { url } = await logged(({ msg }) => msg.startsWith('listening on '));
-    return { url: z.string().parse(url), lines, logged, send: (signal) => void child.kill(signal), ended, dispose };
+    const send = (signal: NodeJS.Signals) => void child.kill(signal);
+    const stopReading = () => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    return { url: z.string().parse(url), lines, logged, send, stopReading, ended, dispose };
   } catch (error) {
     await dispose();
     throw error;

@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { z } from 'zod';
+import { ROOT } from '../docs/generated.ts';
 import { freePort } from '../support/redis-server.ts';
 import { dagain, type Service, type Settings, startService } from './run.ts';
 
@@ -197,6 +200,20 @@ describe('serve', () => {
     expect(await maxRetries()).toBe(7);
   });
 
+  test('ends although nobody reads its log any more', async () => {
+    for (const isNoticed of [false, true]) {
+      const service = await start({});
+      service.stopReading();
+      if (isNoticed) {
+        // Refused callbacks are logged: enough of them to be written at once.
+        for (let n = 0; n < 40; n += 1) await report(service.url);
+        expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
+      }
+      service.send('SIGTERM');
+      expect(await service.ended).toMatchObject({ code: 0, signal: null });
+    }
+  });
+
   test('keeps over a restart what it was told', async () => {
     const data = { DAGAIN_DATA_DIR: join(folder, 'kept') };
     const first = await start(data);
@@ -206,6 +223,32 @@ describe('serve', () => {
     const second = await start(data);
     expect(await report(second.url)).toEqual({ status: 202, decision: 'already_scheduled' });
   });
+});
+
+test('the quick start of the README starts it', async () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, commands = ''] = /```sh\n((?:export .*\n)+npm start\n)```/.exec(readme) ?? [];
+  const settings = { DAGAIN_PORT: '0', DAGAIN_DATA_DIR: join(folder, 'quick-start') };
+  const child = spawn('sh', ['-c', commands], {
+    cwd: ROOT,
+    env: { PATH: process.env['PATH'], HOME: folder, ...settings },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  });
+  const ended = once(child, 'close');
+  let out = '';
+  const isListening = new Promise<void>((resolve) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+      if (out.includes('"listening on ')) resolve();
+    });
+  });
+  await Promise.race([isListening, ended]);
+  expect(out).toMatch(/"msg":"listening on http:\/\/127\.0\.0\.1:\d+"/);
+  // npm and the shell are its parents: the signal goes to all of them, as Ctrl+C does.
+  if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
+  await ended;
+  expect(out).toContain('"msg":"stopped"');
 });
 
 describe('stopping while Airflow takes connections and never answers', () => {
