@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SETTINGS } from '../../src/config/environment.ts';
 import { parsePolicyFile } from '../../src/config/policy-file.ts';
 import { generatedFiles, ROOT } from './generated.ts';
 import { PRIOR_ART } from './prior-art.ts';
@@ -38,6 +39,49 @@ describe('the README', () => {
     );
     expect(blocks.length).toBeGreaterThanOrEqual(2);
     for (const block of blocks) expect(() => parsePolicyFile(block, 'block')).not.toThrow();
+  });
+});
+
+/** Where a command of the README is run; the npm scripts that are missing here only have to exist. */
+const RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = {
+  'npm ci': ['.ci/run', "step 'npm ci' npm ci"],
+  'npm run demo': ['.ci/run', "step 'demo' npm run demo"],
+  'npm test': ['.ci/run', "step 'npm test' npm test"],
+  'npm run check': ['.ci/run', "step 'format, lint, types' npm run check"],
+  'npm run test:e2e': ['.ci/run', 'npm run test:e2e'],
+  'npm run docs': ['test/docs/docs.test.ts', 'test.each(generatedFiles())'],
+  'npm start': ['test/cli/serve.test.ts', 'the quick start of the README starts it'],
+  'dagain policy check deploy/policy/example.yaml': [
+    'test/cli/policy.test.ts',
+    "['policy', 'check', 'deploy/policy/example.yaml']",
+  ],
+  'dagain policy explain etl_daily': ['test/cli/policy.test.ts', "['policy', 'explain', 'etl_daily']"],
+};
+
+describe('every command of the README', () => {
+  const scripts: Record<string, string> = JSON.parse(read('package.json')).scripts;
+  const blocks = [...README.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap((match) => (match[1] ?? '').split(/\n|&&/));
+  const cells = [...README.matchAll(/^\| `((?:npm|dagain|node) [^`]+)` \|/gm)].map((match) => match[1] ?? '');
+  const commands = [...new Set([...blocks, ...cells].map((command) => command.trim()))].filter((one) => one !== '');
+
+  test('is found: those in blocks, and those in tables', () => {
+    expect(commands).toEqual(expect.arrayContaining(['npm ci', 'npm start', 'npm run verify']));
+    expect(Object.keys(RUN_BY).filter((command) => !commands.includes(command))).toEqual([]);
+  });
+
+  test.each(commands)('%s', (command) => {
+    if (command.startsWith('export ')) {
+      const names = [...command.matchAll(/ ([A-Z_]+)=/g)].map((match) => match[1] ?? '');
+      expect(names.filter((name) => !Object.hasOwn(SETTINGS, name))).toEqual([]);
+      return;
+    }
+    const [file, text] = RUN_BY[command] ?? [];
+    if (file !== undefined) expect(read(file)).toContain(text);
+    const script = /^npm (?:run )?(\S+)/.exec(command)?.[1];
+    if (script === undefined || script === 'ci') return expect(file, 'it must be run by a test or by CI').toBeDefined();
+    expect(scripts).toHaveProperty([script]);
+    const files = [...(scripts[script] ?? '').matchAll(/\b(?:src|test)\/\S+/g)].map((match) => match[0]);
+    expect(files.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
   });
 });
 
