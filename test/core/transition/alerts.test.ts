@@ -52,7 +52,10 @@ describe('an unsent alert outlives its run', () => {
       seen('running', running(NEXT_ATTEMPT)),
       failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs }),
     ]) {
-      expect(decide(givingUpRecord(), event).next).toMatchObject({ retriesUsed: 0, attempt: 2, outbox });
+      const spent = givingUpRecord({ retriesUsed: 2, retriesUsedByClass: { task_error: 2 }, granted: 1 });
+      const counted = { retriesUsed: 0, retriesUsedByClass: {}, granted: 0, firstFailedAtMs: NOW_MS };
+      expect(decide(spent, event).next).toMatchObject({ ...counted, attempt: 2, outbox });
+      expect(decide(spent, event).next?.retriesUsedByClass).toEqual({});
     }
   });
 

@@ -50,6 +50,16 @@ describe('confirming', () => {
     expect(after?.outbox).toHaveLength(1);
   });
 
+  test('the delay is that of the retry that comes next', () => {
+    const rules = rulesWith({ delayMs: 1_000, maxRetries: 5 });
+    const delays = [0, 1, 2, 3].map((retriesUsed) => {
+      const used = confirmingRecord({ retriesUsed, retriesUsedByClass: { task_error: retriesUsed } });
+      const { next } = decide(used, seen('failed', { ...FINGERPRINT, endedAtMs: NOW_MS }), rules);
+      return next?.phase === 'waiting' ? next.retryAtMs - NOW_MS : null;
+    });
+    expect(delays).toEqual([1_000, 3_000, 7_000, 15_000]);
+  });
+
   test('an end that is not known counts as now', () => {
     const event = seen('failed', { ...FINGERPRINT, endedAtMs: null });
     expect(decide(confirmingRecord(), event).next).toMatchObject({ retryAtMs: NOW_MS + 60_000 });
