@@ -1,4 +1,4 @@
-import type { Observed, SeenTask } from '../event.ts';
+import type { Observed, SeenRun, SeenTask } from '../event.ts';
 import type { RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { foundUnchanged } from './clear.ts';
@@ -6,6 +6,12 @@ import { become, type Transition } from './result.ts';
 import { judgeRecord, nextLookMs, settle } from './steps.ts';
 import { unreported, withSeenTasks } from './unreported.ts';
 import { showsPrevious } from './which-attempt.ts';
+
+/**
+ * How long after its end a run's own callback may still be on its way (up to 2.5 s were seen): it tells what nobody else
+ * knows, why the run has failed. Until then it is not missing.
+ */
+const CALLBACK_LAG_MS = 10_000;
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 
@@ -32,9 +38,19 @@ export function observedWatching(
     const { failureClass } = judgeRecord(record, rules, nowMs);
     return foundUnchanged(record, record.previous, failureClass, rules, nowMs);
   }
+  const toldByMs = callbackDueMs(seen, nowMs);
+  if (record.failures.length === 0 && toldByMs !== null) {
+    return become({ ...record, checks: 0, dueAtMs: toldByMs }, 'already_scheduled', 'not_settled');
+  }
   const known =
     record.failures.length > 0
       ? withSeenTasks(record, tasks, rules, nowMs)
       : { ...record, failures: unreported(seen, tasks, rules, nowMs) };
   return settle(known, seen.fingerprint, rules, nowMs);
+}
+
+/** Until when the callback may come; null once it is late, or where the end says nothing (a clock that is ahead). */
+function callbackDueMs({ fingerprint: { endedAtMs } }: SeenRun, nowMs: number): number | null {
+  if (endedAtMs === null || endedAtMs > nowMs || nowMs >= endedAtMs + CALLBACK_LAG_MS) return null;
+  return endedAtMs + CALLBACK_LAG_MS;
 }
