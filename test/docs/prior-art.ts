@@ -1,17 +1,38 @@
-/** One option of another system, its name here, and the test that proves it: a file and a part of a title in it. */
+/** One option of another system, its name here, and the test that proves it; null where it is not there yet. */
 export interface PriorArt {
   readonly system: System;
   readonly theirs: string;
   readonly ours: string;
+  readonly proof: Proof | null;
+}
+
+export interface Proof {
   readonly file: string;
+  /** A part of a title in that file, or of a row of its tables. */
   readonly title: string;
+  readonly shown: string;
 }
 
 export type System = 'Airflow recipe' | 'Dagster' | 'Coflux' | 'DolphinScheduler';
 
-function row(system: System, theirs: string, ours: string, file: string, title: string): PriorArt {
-  return { system, theirs, ours, file, title };
+function row(
+  system: System,
+  theirs: string,
+  ours: string,
+  file: string,
+  title: string,
+  shown = readable(title),
+): PriorArt {
+  return { system, theirs, ours, proof: { file, title, shown } };
 }
+
+/** What is not built: `instead` says what there is meanwhile. */
+function notYet(system: System, theirs: string, instead: string): PriorArt {
+  return { system, theirs, ours: `not yet: ${instead}`, proof: null };
+}
+
+const E2E = 'test/e2e/policy.e2e.ts';
+const APP = 'test/app/app.test.ts';
 
 /** Every option that these systems have for retries. */
 export const PRIOR_ART: readonly PriorArt[] = [
@@ -19,8 +40,8 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'Airflow recipe',
     'counter in a Variable',
     'one record per run, swapped',
-    'test/engine/swap-loop.test.ts',
-    'reports that come in together are stored by a few swaps',
+    APP,
+    'both hear of every failure: each attempt is cleared once',
   ),
   row(
     'Airflow recipe',
@@ -40,8 +61,8 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'Airflow recipe',
     'counter deleted on give-up',
     'tombstone (`DAGAIN_TOMBSTONE_TTL`)',
-    'test/core/transition/alerts.test.ts',
-    'expires, and not a millisecond before',
+    E2E,
+    'late callbacks start nothing more, and nobody is told twice',
   ),
   row(
     'Airflow recipe',
@@ -78,6 +99,18 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'test/core/transition/pending.test.ts',
     'that fails without a callback counts all the same',
   ),
+  notYet(
+    'Airflow recipe',
+    'only the callback triggers: a first failure of which no callback tells at all',
+    'a run is watched from its first report on; nobody looks for failed runs that were never reported',
+  ),
+  row(
+    'Airflow recipe',
+    'a lost counter counts from zero again',
+    'lost state gives up, with an alert',
+    'test/engine/worker.test.ts',
+    'a record that is gone, or cannot be read, is given up with an alert',
+  ),
   row(
     'Dagster',
     '`run_retries.enabled`, `max_retries` (instance)',
@@ -87,38 +120,45 @@ export const PRIOR_ART: readonly PriorArt[] = [
   ),
   row(
     'Dagster',
+    '`max_retries: 0` turns it off',
+    '`max_retries: 0`, also by tag and callback',
+    'test/http/with-engine.test.ts',
+    'what must not be retried leaves nothing behind',
+  ),
+  row(
+    'Dagster',
     'tag `dagster/max_retries` (job)',
     'Dag tag `dagain/max_retries=N`, `dags[].max_retries`',
-    'test/core/tag-layer.test.ts',
-    'readTags',
+    E2E,
+    'Dag tags switch retries on',
   ),
   row(
     'Dagster',
     'tag `dagster/max_retries` (run)',
     '`retry: {max_retries}` of the callback',
-    'test/core/transition/pending.test.ts',
-    'is kept in the record, as a copy',
+    'test/http/with-engine.test.ts',
+    'a report is stored with its own policy when it is answered',
   ),
   row(
     'Dagster',
     '`dagster/retry_strategy` = FROM_FAILURE',
     '`strategy: from_failure`',
-    'test/orchestrator/clear.test.ts',
-    'to Airflow 2 for failed tasks only',
+    E2E,
+    'from_failure runs only what has failed, and what follows',
   ),
   row(
     'Dagster',
     '`dagster/retry_strategy` = ALL_STEPS',
     '`strategy: all_tasks`',
-    'test/engine/clearing.test.ts',
-    'happens after the swap that spends the retry, with what the policy says',
+    E2E,
+    'all_tasks runs everything again',
   ),
   row(
     'Dagster',
     'FROM_FAILURE with nothing that failed',
     'all tasks, on the same retry',
-    'test/core/transition/clearing.test.ts',
-    'of failed tasks only is followed by one of all tasks, on the same retry',
+    E2E,
+    'from_failure falls back to all tasks on the same retry where none has failed',
   ),
   row(
     'Dagster',
@@ -138,15 +178,15 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'Dagster',
     'run crashes are retried too (the daemon)',
     'the look at watched runs; failed tasks named from Airflow',
-    'test/core/transition/unreported.test.ts',
-    'names the tasks that failed, as infra',
+    E2E,
+    'a killed task counts as infra, which has a cap of its own, also where nobody tells of it',
   ),
   row(
     'Dagster',
     'system tags retry_number, will_retry, failure_reason',
     'the run view: `attempt`, `retries_used`, `due_at`, `reason`, `history`',
     'test/http/runs.test.ts',
-    'in full',
+    'in every phase, as the document says',
   ),
   row(
     'Dagster',
@@ -161,14 +201,23 @@ export const PRIOR_ART: readonly PriorArt[] = [
     '`max_retries`, `delay`',
     'test/core/backoff.test.ts',
     'Dagster: %s',
+    'Dagster: none',
   ),
-  row('Dagster', '`Backoff.LINEAR`', '`backoff: linear`', 'test/core/backoff.test.ts', "['linear', [10, 20, 30, 40]]"),
+  row(
+    'Dagster',
+    '`Backoff.LINEAR`',
+    '`backoff: linear`',
+    'test/core/backoff.test.ts',
+    "['linear', [10, 20, 30, 40]]",
+    'Dagster: linear',
+  ),
   row(
     'Dagster',
     '`Backoff.EXPONENTIAL`',
     '`backoff: exponential`',
     'test/core/backoff.test.ts',
     "['exponential', [10, 30, 70, 150]]",
+    'Dagster: exponential',
   ),
   row(
     'Dagster',
@@ -202,8 +251,13 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'Dagster',
     '`allow_retries=False` of a Failure',
     '`raise DoNotRetryDagRun(...)`, `never_on`',
-    'test/core/transition/refused.test.ts',
-    'DoNotRetryDagRun among the failures of one attempt',
+    E2E,
+    'DoNotRetryDagRun in one of two parallel failures forbids the retry of both',
+  ),
+  notYet(
+    'Dagster',
+    'retry number and outcome shown on the run',
+    'the run view has them; a note on the run in Airflow does not',
   ),
   row('Coflux', '`retries=N`', '`retries: N`', 'test/core/resolve-policy.test.ts', 'N sets only the cap'),
   row(
@@ -254,6 +308,7 @@ export const PRIOR_ART: readonly PriorArt[] = [
     '`manual_runs: retry \\| ignore`',
     'test/core/judgement.test.ts',
     "{ manualRuns: 'ignore' }, { runType: 'manual' }, 'manual_run'",
+    'which failures start a retry: not those of manual runs',
   ),
   row('DolphinScheduler', '`failRetryTimes`', '`max_retries`', 'test/core/judgement.test.ts', 'the shared cap'),
   row(
@@ -262,6 +317,7 @@ export const PRIOR_ART: readonly PriorArt[] = [
     '`delay`: `max(0, delay - (now - ended))`',
     'test/core/backoff.test.ts',
     'DolphinScheduler: max(0, delay - (now - ended)), %s',
+    'DolphinScheduler: max(0, delay - (now - ended))',
   ),
   row(
     'DolphinScheduler',
@@ -281,8 +337,8 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'DolphinScheduler',
     'logical nodes are not retryable',
     '`ignore_operators`, `ignore_tasks`, `only_tasks`',
-    'test/core/judgement.test.ts',
-    'which failures start a retry',
+    E2E,
+    'ignore_operators: the failure of such a task is not retried',
   ),
   row(
     'DolphinScheduler',
@@ -302,8 +358,8 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'DolphinScheduler',
     'failover to another master',
     'any replica takes over what is due',
-    'test/store/contract.test.ts',
-    'a lease hides the run until it ends, and does not change the record',
+    APP,
+    'one is stopped in the middle: the other finishes, and nothing is done twice',
   ),
   row(
     'DolphinScheduler',
@@ -316,15 +372,15 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'DolphinScheduler',
     '`executeType=REPEAT_RUNNING`',
     '`strategy: all_tasks`',
-    'test/orchestrator/clear.test.ts',
-    'to %s for %j',
+    E2E,
+    'all_tasks runs everything again',
   ),
   row(
     'DolphinScheduler',
     '`executeType=START_FAILURE_TASK_PROCESS`',
     '`strategy: from_failure`',
-    'test/orchestrator/clear.test.ts',
-    'to Airflow 2 for failed tasks only',
+    E2E,
+    'from_failure runs only what has failed, and what follows',
   ),
   row(
     'DolphinScheduler',
@@ -332,21 +388,38 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'every 2xx is; all else is sent again',
     'test/alerts/webhook.test.ts',
     'answers of %i are %s',
+    'answers of 2xx are accepted, all others are not',
+  ),
+  row(
+    'DolphinScheduler',
+    'each retry is a new record',
+    '`history[]` of the run, one entry for each step of each attempt',
+    'test/core/transition/operated.test.ts',
+    'the timeline says who did what, and why',
+  ),
+  notYet('DolphinScheduler', 'the page with the most retried tasks', 'metrics and `GET /v1/runs`; there is no page'),
+  notYet(
+    'DolphinScheduler',
+    'audit log of what operators did',
+    '`history[]` of each run while it is kept; no log over all',
+  ),
+  notYet(
+    'DolphinScheduler',
+    '`POST /projects/{code}/executors/execute`, header `token`',
+    'Airflow is the only orchestrator',
   ),
 ];
 
 export function priorArtTable(): string {
-  const rows = PRIOR_ART.map(
-    ({ system, theirs, ours, file, title }) => `| ${system} | ${theirs} | ${ours} | [${readable(title)}](${file}) |`,
-  );
+  const rows = PRIOR_ART.map(({ system, theirs, ours, proof }) => {
+    const proved = proof === null ? '' : `[${proof.shown}](${proof.file})`;
+    return `| ${system} | ${theirs} | ${ours} | ${proved} |`;
+  });
   return ['| system | there | here | proved by |', '|---|---|---|---|', ...rows].join('\n');
 }
 
 /** A title as a table can hold it. */
 function readable(title: string): string {
-  return title
-    .replaceAll('|', '/')
-    .replace(/^test_/, '')
-    .replaceAll('_', ' ')
-    .replaceAll(/[[\]{}]/g, '');
+  const words = title.startsWith('test_') ? title.slice('test_'.length).replaceAll('_', ' ') : title;
+  return words.replaceAll('|', '/').replaceAll(/[[\]]/g, '');
 }
