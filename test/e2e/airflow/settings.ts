@@ -56,6 +56,8 @@ function settingsV3({ port, executionPort, home }: AirflowPlace, url: string): R
     AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL: '1',
     AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL: '5',
     AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: '30',
+    // On a busy machine parsing falls behind, and by default a Dag that was not parsed for 50 s is taken out.
+    AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD: '3600',
     AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: '1',
   };
 }
@@ -74,6 +76,7 @@ function settingsV2({ port }: AirflowPlace, url: string): Record<string, string>
     AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION: 'False',
     AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL: '5',
     AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL: '30',
+    AIRFLOW__SCHEDULER__STALE_DAG_THRESHOLD: '3600',
     AIRFLOW__SCHEDULER__PARSING_PROCESSES: '1',
   };
 }
