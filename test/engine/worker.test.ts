@@ -10,6 +10,7 @@ import {
   givingUpRecord,
   RUN,
   waitingRecord,
+  watchingRecord,
 } from '../support/records.ts';
 import { createHarness, FAILED, gate, type Harness } from './harness.ts';
 import { OUTAGE } from './memory-store.ts';
@@ -67,6 +68,18 @@ describe('taking what is due', () => {
     harness.store.put(due(RUN));
     await harness.timers.advanceBy(1_000);
     expect(harness.clears).toHaveLength(1);
+    await harness.worker.stop();
+  });
+
+  test('sends the alerts of a run that a person holds, and does not look at it', async () => {
+    const harness = createHarness();
+    const held = { actor: 'anna', comment: '', atMs: NOW_MS };
+    harness.store.put({ ...due(RUN), held, outbox: [alert] });
+    harness.script.observe = () => Promise.reject(new Error('must not be asked'));
+    harness.worker.start();
+    await harness.timers.advanceBy(0);
+    expect(harness.sent).toHaveLength(1);
+    expect(harness.store.get(RUN)).toMatchObject({ phase: 'waiting', held, outbox: [] });
     await harness.worker.stop();
   });
 
@@ -158,6 +171,24 @@ describe('a look', () => {
     await harness.worker.stop();
   });
 
+  test('that was made before another replica cleared the run does not pass for its new attempt', async () => {
+    const harness = createHarness();
+    harness.store.put(due(RUN));
+    const looking = gate();
+    harness.script.observe = async () => {
+      await looking.passed;
+      return FAILED;
+    };
+    harness.worker.start();
+    await harness.timers.advanceBy(0);
+    const cleared = watchingRecord({ dueAtMs: NOW_MS + 600_000 });
+    harness.store.put(cleared);
+    looking.open();
+    await harness.timers.advanceBy(0);
+    expect(harness.store.get(RUN)).toBe(cleared);
+    await harness.worker.stop();
+  });
+
   test('is not made while the Dag’s tags cannot be read: without them nothing is decided', async () => {
     const harness = createHarness();
     harness.store.put(due(RUN));
@@ -226,7 +257,9 @@ describe('stopping', () => {
     harness.store.put(due(RUN));
     const asking = gate();
     const { takeDue } = harness.store;
+    let asked = 0;
     harness.store.takeDue = async (...args) => {
+      asked += 1;
       await asking.passed;
       return await takeDue(...args);
     };
@@ -234,6 +267,7 @@ describe('stopping', () => {
     await harness.timers.advanceBy(0);
     harness.worker.noteDue(NOW_MS);
     await harness.timers.advanceBy(0);
+    expect(asked).toBe(1);
     const stopped = harness.worker.stop().then(() => harness.store.close());
     asking.open();
     await stopped;
@@ -296,6 +330,8 @@ describe('alerts beside retries', () => {
     held.open();
     await stopped;
     expect(harness.store.get(RUN)).toMatchObject({ phase: 'gave_up' });
+    // Nothing wakes it any more.
+    expect(harness.timers.pending()).toBe(0);
   });
 });
 
