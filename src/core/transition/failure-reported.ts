@@ -103,6 +103,5 @@ function duringClear(record: RecordIn<'clearing'>, event: FailureReported): Tran
     failuresMeanwhile.length >= MAX_FAILURES ||
     failuresMeanwhile.some((failure) => failure.id === event.failure.id);
   const next = isNothingNew ? record : { ...record, failuresMeanwhile: [...failuresMeanwhile, event.failure] };
-  const base = next === record ? unchanged : become;
-  return tellHeld(base(next, 'already_scheduled', 'same_attempt'));
+  return tellHeld(become(next, 'already_scheduled', 'same_attempt'));
 }

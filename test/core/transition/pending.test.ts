@@ -80,6 +80,8 @@ describe('confirming', () => {
 
   test('without an answer nothing is cleared at the settle_timeout, whatever the policy says', () => {
     const rules = rulesWith({ ...timeout, onSettleTimeout: 'clear' });
+    const unknown = decide(confirmingRecord({ attemptStartedAtMs: null }), unavailable(), rules).next;
+    expect(unknown).toMatchObject({ phase: 'giving_up', fingerprint: null });
     const after = decide(confirmingRecord(), unavailable(), rules);
     expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'settle_timeout', fingerprint: TOLD });
   });
@@ -122,7 +124,9 @@ describe('waiting', () => {
       phase: 'waiting',
       dueAtMs: record.retryAtMs + 2_000,
     });
-    const after = decide(record, unavailable(), rulesWith(), FAILED_AT_MS + 24 * 3_600_000 + 1).next;
+    const lastMs = FAILED_AT_MS + 24 * 3_600_000;
+    expect(decide(record, unavailable(), rulesWith(), lastMs).next).toMatchObject({ phase: 'waiting' });
+    const after = decide(record, unavailable(), rulesWith(), lastMs + 1).next;
     expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_duration_reached', fingerprint: FINGERPRINT });
   });
 
@@ -177,6 +181,18 @@ describe('a failure of another task', () => {
     expect(second.next).toMatchObject({ expectedRetryAtMs: NOW_MS + 60_000, maxRetries: 2 });
     const third = decide(second.next, failed({ id: 'x', exceptionType: 'AirflowFailException' }), rules);
     expect(third).toMatchObject({ decision: 'not_retryable', next: { expectedRetryAtMs: null } });
+  });
+
+  test('that the orchestrator has shown already is told by its callback, and by no other', () => {
+    const foundOut = { ...FAILURE, id: 'task:load|1|1', mapIndex: 1, tryNumber: 1, exceptionType: null };
+    const told = { taskId: 'load', id: 'ti:1' };
+    const kept = (known: typeof foundOut, changes: object) =>
+      decide(waitingRecord({ failures: [known] }), failed({ ...told, ...changes })).next?.failures.length;
+    expect(kept(foundOut, { mapIndex: 1, tryNumber: 1 })).toBe(1);
+    expect(kept(foundOut, { mapIndex: 2, tryNumber: 1 })).toBe(2);
+    expect(kept(foundOut, { mapIndex: 1, tryNumber: 2 })).toBe(2);
+    expect(kept(foundOut, { mapIndex: 1, tryNumber: 1, taskId: 'other' })).toBe(2);
+    expect(kept({ ...foundOut, id: 'ti:0' }, { mapIndex: 1, tryNumber: 1 })).toBe(2);
   });
 
   describe('beyond the twenty that are kept', () => {

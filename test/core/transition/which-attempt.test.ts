@@ -150,6 +150,8 @@ describe("a person's restart that is first heard of by its failure", () => {
     const after = next(record, event);
     expect(after).toMatchObject({ phase: 'confirming', attempt: 2, retriesUsed: 0, failures: [event.failure] });
     expect(after).toMatchObject({ earlierFailureIds: [FAILURE.id], previous: { mode: null, wasFailed: true } });
+    const marks = record.phase === 'waiting' && record.fingerprint !== null ? FINGERPRINT : null;
+    expect(after?.previous?.fingerprint).toEqual(marks ?? { queuedAtMs: null, startedAtMs, endedAtMs: null });
     // A late failure of the attempt before it changes nothing any more.
     expect(next(after as RunRecord, failed({ id: 'late' }, { startedAtMs }))).toBe(after);
   });
@@ -171,6 +173,11 @@ describe('after a give-up', () => {
   test('a later start is one, and a late failure of the attempt that was given up changes nothing any more', () => {
     const after = next(gaveUpRecord(), failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs })) as RunRecord;
     expect(after).toMatchObject({ phase: 'confirming', attempt: 2, earlierFailureIds: [FAILURE.id] });
+    expect(next(after, failed({ id: 'late' }, { startedAtMs }))).toBe(after);
+  });
+
+  test('a restart that a look shows makes late failures of the attempt before stale as well', () => {
+    const after = next(gaveUpRecord(), seen('running', running(NEXT_ATTEMPT))) as RunRecord;
     expect(next(after, failed({ id: 'late' }, { startedAtMs }))).toBe(after);
   });
 
@@ -204,11 +211,26 @@ describe('the number of clears', () => {
 
   test('is taken back where the clear turns out to have had no effect', () => {
     const previous = { fingerprint: FINGERPRINT, wasFailed: true, mode: 'from_failure' } as const;
-    const again = next(watchingRecord({ clearNumber: 1, previous }), seen('failed')) as RunRecord;
-    expect(again).toMatchObject({ phase: 'clearing', mode: 'all_tasks', clearNumber: 0, attempt: 1 });
+    const again = next(watchingRecord({ clearNumber: 5, previous, attempt: 6 }), seen('failed')) as RunRecord;
+    expect(again).toMatchObject({ phase: 'clearing', mode: 'all_tasks', clearNumber: 4, attempt: 5 });
     const run = seenRun('queued', NEXT_ATTEMPT);
     const watching = next(again, clearAnswered({ type: 'accepted', run }, 2)) as RunRecord;
-    expect(watching).toMatchObject({ clearNumber: 1, attempt: 2 });
-    expect(next(watching, reported(1))).toMatchObject({ phase: 'confirming' });
+    expect(watching).toMatchObject({ clearNumber: 5, attempt: 6 });
+    expect(next(watching, reported(5))).toMatchObject({ phase: 'confirming' });
+  });
+
+  test.each([
+    [null, 3, 3],
+    [3, null, 3],
+    [2, 5, 5],
+    [null, null, null],
+  ])('known so far as %j, told as %j: %j', (clearNumber, told, known) => {
+    for (const record of [
+      confirmingRecord({ clearNumber }),
+      waitingRecord({ clearNumber }),
+      watchingRecord({ clearNumber }),
+    ]) {
+      expect(next(record, failed({}, { clearNumber: told }))).toMatchObject({ clearNumber: known });
+    }
   });
 });
