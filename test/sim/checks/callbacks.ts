@@ -28,7 +28,8 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
       }
     }
     const isStarted = after?.phase === 'confirming' || after?.phase === 'waiting';
-    if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase) checkStart(by, key, before, after);
+    if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase)
+      checkStart(by, key, before, after);
   }
 
   /** At least one of the callbacks that this process is taking in must be of an attempt that the record is not beyond. */
