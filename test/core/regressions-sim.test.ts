@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import type { RunRecord } from '../../src/core/record.ts';
+import type { Failure, RunRecord } from '../../src/core/record.ts';
 import { transition } from '../../src/core/transition.ts';
-import { confirmingRecord, FAILED_AT_MS, FINGERPRINT, RUN } from '../support/records.ts';
+import { confirmingRecord, FAILED_AT_MS, FAILURE, FINGERPRINT, RUN, waitingRecord } from '../support/records.ts';
 import { rulesWith } from './policies.ts';
 import { failed, NEXT_ATTEMPT, seen, unavailable } from './transition/events.ts';
 
 // Found by the simulation (test/sim); each test is what was left of a failing seed.
 
 const HOUR_MS = 3_600_000;
+const NOW_MS = FAILED_AT_MS + 10_000;
 const GAVE_UP_AT_MS = FAILED_AT_MS + 7 * HOUR_MS;
 
 describe('a run that was given up while nobody could look at it', () => {
@@ -43,5 +44,32 @@ describe('a run that was given up while nobody could look at it', () => {
     if (tombstone === null) throw new Error('nothing was kept');
     const next = transition(RUN, tombstone, seen('failed'), rulesWith(), GAVE_UP_AT_MS + HOUR_MS).next;
     expect(next).toMatchObject({ phase: 'giving_up', retriesUsed: 0, attempt: 1 });
+  });
+});
+
+describe('a task of which the orchestrator told before its callback did (Airflow 2: under the same id)', () => {
+  const found: Failure = {
+    ...FAILURE,
+    ...{ id: 'task:load|-1|1', exceptionType: null, logUrl: null, message: 'failed without a callback' },
+    failureClass: 'infra',
+  };
+  const waiting = waitingRecord({ failures: [found], dueAtMs: NOW_MS + 1, retryAtMs: NOW_MS + 1 });
+  const report = (record: RunRecord, failure: Partial<Failure>) =>
+    transition(RUN, record, failed({ ...found, ...failure }), rulesWith(), NOW_MS).next;
+
+  test('is what its callback says from then on', () => {
+    const told = report(waiting, { exceptionType: 'ValueError', failureClass: 'task_error' });
+    expect(told).toMatchObject({ failures: [{ id: found.id, exceptionType: 'ValueError' }] });
+    if (told === null) throw new Error('nothing was kept');
+    expect(report(told, { exceptionType: 'ValueError', failureClass: 'task_error' })).toBe(told);
+  });
+
+  test('is not retried when its callback forbids that', () => {
+    const forbidden = { exceptionType: 'airflow.exceptions.AirflowFailException' };
+    expect(report(waiting, forbidden)).toMatchObject({ phase: 'giving_up', reason: 'never_on' });
+  });
+
+  test('stays as it is when the callback tells no more', () => {
+    expect(report(waiting, {})).toBe(waiting);
   });
 });

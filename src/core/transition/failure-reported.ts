@@ -3,7 +3,7 @@ import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { afterGiveUp } from './after-give-up.ts';
 import { answer, failedAgain, historyWith, learned, overrideOf } from './count.ts';
-import { withFailure } from './failures.ts';
+import { isKnown, withFailure } from './failures.ts';
 import { MAX_FAILURES } from './fields.ts';
 import { become, type Transition, tellHeld, unchanged } from './result.ts';
 import { judgeRecord, nextRetryAtMs, refuse } from './steps.ts';
@@ -20,17 +20,13 @@ export function onFailureReported(record: RunRecord, event: FailureReported, rul
     case 'clearing':
       return duringClear(record, event);
     case 'watching':
-      return isKnown(record, event)
+      return isKnown(record, event.failure)
         ? tellHeld(unchanged(record, 'already_scheduled', 'same_attempt'))
         : failedAgain(record, event, rules, nowMs);
     case 'giving_up':
     case 'gave_up':
       return afterGiveUp(record, event, rules, nowMs);
   }
-}
-
-function isKnown(record: RunRecord, event: FailureReported): boolean {
-  return record.failures.some((failure) => failure.id === event.failure.id);
 }
 
 type PendingRecord = RecordIn<'confirming'> | RecordIn<'waiting'>;
@@ -41,7 +37,7 @@ function whilePending(record: PendingRecord, event: FailureReported, rules: Rule
   if (startMs !== null && startedAtMs !== null && startedAtMs > startMs) {
     return restartHasFailed(record, startMs, event, rules, nowMs);
   }
-  if (isKnown(record, event)) return answerPending(record, record, rules, nowMs);
+  if (isKnown(record, event.failure)) return answerPending(record, record, rules, nowMs);
   const failures = withFailure(record, event.failure, rules, nowMs);
   // The run itself is said to have failed: no need to wait for the next look.
   const isOver = record.phase === 'confirming' && event.failure.taskId === null;
@@ -98,7 +94,7 @@ function answerPending(record: PendingRecord, next: PendingRecord, rules: Rules,
 function duringClear(record: RecordIn<'clearing'>, event: FailureReported): Transition {
   const { failuresMeanwhile } = record;
   const isNothingNew =
-    isKnown(record, event) ||
+    isKnown(record, event.failure) ||
     isOfClearedAttempt(record, event.evidence) ||
     failuresMeanwhile.length >= MAX_FAILURES ||
     failuresMeanwhile.some((failure) => failure.id === event.failure.id);

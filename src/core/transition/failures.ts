@@ -27,8 +27,20 @@ export function withFailure(
   return choices.find((some) => verdictOn(some) === verdict) ?? failures;
 }
 
+/** Whether a failure says nothing that the record does not know; that its task has failed is not all that it says. */
+export function isKnown(record: CommonFields, failure: Failure): boolean {
+  return record.failures.some((known) => known.id === failure.id && !isSameFoundOut(known, failure));
+}
+
 /** Whether `known` is what the orchestrator showed of the task try that a callback now tells more of. */
-function isSameFoundOut(known: Failure, { taskId, mapIndex, tryNumber }: Failure): boolean {
-  if (known.taskId === null || known.taskId !== taskId || known.exceptionType !== null) return false;
+function isSameFoundOut(known: Failure, failure: Failure): boolean {
+  const { taskId, mapIndex, tryNumber } = failure;
+  if (known.taskId === null || known.taskId !== taskId || !isBare(known)) return false;
+  // Under Airflow 2 both have the same id, and a callback that tells no more either is a duplicate.
+  if (known.id === failure.id && isBare(failure)) return false;
   return known.id.startsWith('task:') && (known.mapIndex ?? -1) === (mapIndex ?? -1) && known.tryNumber === tryNumber;
+}
+
+function isBare({ exceptionType, logUrl }: Failure): boolean {
+  return exceptionType === null && logUrl === null;
 }

@@ -146,12 +146,13 @@ describe('an attempt that failed without any callback: its workers were killed',
 describe('a callback that comes late', () => {
   const named = decide(watchingRecord(), seenFailed([task('load', { tryNumber: 2 })], NEXT_ATTEMPT)).next as RunRecord;
 
-  test('for a task that was found out already, without an instance id, is known', () => {
+  test('for a task that was found out already, without an instance id, says why it failed', () => {
     // The id that http gives to a task of Airflow 2.
     const late = failed({ id: 'task:load|-1|2', taskId: 'load', tryNumber: 2 });
     const after = decide(named, late);
     expect(after).toMatchObject({ decision: 'already_scheduled', reason: 'same_attempt' });
-    expect(after.next).toBe(named);
+    expect(after.next?.failures).toEqual([late.failure]);
+    expect(decide(after.next, late).next).toBe(after.next);
   });
 
   test('for another task is added', () => {
