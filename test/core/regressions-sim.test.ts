@@ -1,9 +1,18 @@
 import { describe, expect, test } from 'vitest';
+import type { SeenRun } from '../../src/core/event.ts';
 import type { Failure, RunRecord } from '../../src/core/record.ts';
 import { transition } from '../../src/core/transition.ts';
-import { confirmingRecord, FAILED_AT_MS, FAILURE, FINGERPRINT, RUN, waitingRecord } from '../support/records.ts';
+import {
+  clearingRecord,
+  confirmingRecord,
+  FAILED_AT_MS,
+  FAILURE,
+  FINGERPRINT,
+  RUN,
+  waitingRecord,
+} from '../support/records.ts';
 import { rulesWith } from './policies.ts';
-import { failed, NEXT_ATTEMPT, seen, unavailable } from './transition/events.ts';
+import { clearAnswered, failed, NEXT_ATTEMPT, running, seen, seenRun, unavailable } from './transition/events.ts';
 
 // Found by the simulation (test/sim); each test is what was left of a failing seed.
 
@@ -71,5 +80,26 @@ describe('a task of which the orchestrator told before its callback did (Airflow
 
   test('stays as it is when the callback tells no more', () => {
     expect(report(waiting, {})).toBe(waiting);
+  });
+});
+
+describe('a run that was seen running, and had failed when its clear came (gate: immediate)', () => {
+  const clearing = clearingRecord({ wasFailed: false, fingerprint: running(FINGERPRINT), clearNumber: 0 });
+  const late = failed({ taskId: null, tryNumber: null }, { startedAtMs: FINGERPRINT.startedAtMs });
+  const watchedAfter = (run: SeenRun) => {
+    const { next } = transition(RUN, clearing, clearAnswered({ type: 'accepted', run }), rulesWith(), NOW_MS);
+    if (next?.phase !== 'watching') throw new Error('it is not watched');
+    return next;
+  };
+
+  test('starts anew, so that callbacks of its old start are late ones', () => {
+    const watching = watchedAfter(seenRun('queued', { queuedAtMs: NOW_MS, startedAtMs: null, endedAtMs: null }));
+    expect(watching.clearNumber).toBe(1);
+    expect(transition(RUN, watching, late, rulesWith(), NOW_MS)).toMatchObject({ next: watching, decision: 'stale' });
+  });
+
+  test('keeps its start when it was still running, which tells nothing then', () => {
+    const watching = watchedAfter(seenRun('running', running(FINGERPRINT)));
+    expect(transition(RUN, watching, late, rulesWith(), NOW_MS).next).toMatchObject({ phase: 'confirming' });
   });
 });

@@ -14,7 +14,10 @@ export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: 
   switch (outcome.type) {
     case 'accepted': {
       const stayed = outcome.run?.state === 'failed' && sameFingerprint(outcome.run.fingerprint, record.fingerprint);
-      return stayed ? hadNoEffect(record, rules, nowMs) : cleared(record, 'clear_accepted', rules, nowMs);
+      if (stayed) return hadNoEffect(record, rules, nowMs);
+      // Seen running it may have failed before the clear came; then callbacks that carry its old start are late ones.
+      const wasFailed = record.wasFailed || outcome.run?.state === 'queued';
+      return cleared({ ...record, wasFailed }, 'clear_accepted', rules, nowMs);
     }
     case 'missing':
       return end(record, 'run_missing', null, nowMs);
