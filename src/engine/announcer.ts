@@ -69,7 +69,9 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
   return {
     async announce(key, record) {
       const due = record.outbox.filter((pending) => pending.nextTryAtMs <= clock.nowMs());
-      await Promise.all(due.map((pending) => sendOne(key, record, pending)));
+      // To the end of each, also when one fails: whoever stops the worker waits for them.
+      const sent = await Promise.allSettled(due.map((pending) => sendOne(key, record, pending)));
+      for (const one of sent) if (one.status === 'rejected') throw one.reason;
     },
   };
 }
