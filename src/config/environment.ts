@@ -68,7 +68,7 @@ export const SETTINGS = {
     'How soon a watched run is looked at when no callback comes.',
   ),
   DAGAIN_TOMBSTONE_TTL: setting(
-    Duration,
+    Duration.refine((ms) => ms >= 60_000, 'must be at least 1m: a callback that comes after it starts a new count'),
     '7d',
     'How long a given-up run is remembered, so that late callbacks start nothing.',
   ),

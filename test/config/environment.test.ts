@@ -80,6 +80,7 @@ describe('readEnvironment', () => {
     ['DAGAIN_MAX_RETRIES', '1001', /at most 1000/],
     ['DAGAIN_MAX_RETRIES', 'two', /whole number, is "two"/],
     ['DAGAIN_SWEEP_INTERVAL', '10ms', /at least 100ms/],
+    ['DAGAIN_TOMBSTONE_TTL', '0', /at least 1m/],
     ['DAGAIN_AIRFLOW_URL', 'airflow:8080', /must be a URL such as/],
     ['DAGAIN_AIRFLOW_URL', 'ftp://airflow', /must be a URL such as/],
     ['DAGAIN_REDIS_URL', 'http://redis', /must be a URL such as redis:/],
