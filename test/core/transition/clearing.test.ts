@@ -84,6 +84,17 @@ describe('an interrupting clear (gate: immediate)', () => {
   });
 });
 
+describe('a clear that was accepted', () => {
+  test('starts the next attempt, which is looked at after the sweep interval unless there is news of it', () => {
+    const accepted = clearAnswered({ type: 'accepted', run: null });
+    const after = decide(clearingRecord({ attempt: 3 }), accepted).next;
+    expect(after).toMatchObject({ phase: 'watching', attempt: 4, clearedAtMs: DUE_MS, dueAtMs: DUE_MS + 60_000 });
+    expect(after?.history.at(-1)).toMatchObject({ type: 'attempt_started', attempt: 4 });
+    const news = clearingRecord({ failuresMeanwhile: [failed().failure] });
+    expect(decide(news, accepted).next).toMatchObject({ dueAtMs: DUE_MS });
+  });
+});
+
 describe('a clear whose outcome is not known', () => {
   test('is not looked into while it may still be under way', () => {
     const record = clearingRecord();

@@ -44,6 +44,9 @@ describe('confirming', () => {
     const late = seen('failed', { ...FINGERPRINT, endedAtMs: NOW_MS - 4_000 });
     const rules = rulesWith({ delayMs: 60_000 });
     expect(decide(confirmingRecord(), late, rules).next).toMatchObject({ retryAtMs: NOW_MS + 56_000 });
+    // Just in time is in time.
+    const justSo = rulesWith({ delayMs: 60_000, maxDurationMs: 66_000 });
+    expect(decide(confirmingRecord(), late, justSo).next).toMatchObject({ phase: 'waiting', mayInterrupt: false });
     const short = rulesWith({ delayMs: 60_000, maxDurationMs: 65_000 });
     const after = decide(confirmingRecord(), late, short).next;
     expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_duration_reached', retriesUsed: 0 });
