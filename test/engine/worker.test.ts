@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { RunRecord } from '../../src/core/record.ts';
 import type { RunKey } from '../../src/core/run-key.ts';
-import { failed, NEXT_ATTEMPT, running } from '../core/transition/events.ts';
+import { failed } from '../core/transition/events.ts';
 import {
   ALERT,
   confirmingRecord,
   FAILED_AT_MS,
   gaveUpRecord,
-  givingUpRecord,
   RUN,
   waitingRecord,
   watchingRecord,
@@ -223,116 +222,6 @@ test('nothing is taken before the start', async () => {
   await harness.timers.advanceBy(600_000);
   expect(harness.clears).toEqual([]);
   expect(harness.store.get(RUN)).toMatchObject({ phase: 'waiting' });
-});
-
-describe('stopping', () => {
-  test('finishes what is in flight and takes nothing more', async () => {
-    const harness = createHarness({ concurrency: 1 });
-    const [first, second] = runs(2) as [RunKey, RunKey];
-    harness.store.put(due(first, 0));
-    harness.store.put(due(second, 1));
-    const clearing = gate();
-    harness.script.clear = async () => {
-      await clearing.passed;
-      return { type: 'accepted', run: null };
-    };
-    harness.worker.start();
-    await harness.timers.advanceBy(0);
-    let isStopped = false;
-    const stopped = harness.worker.stop().then(() => {
-      isStopped = true;
-    });
-    await harness.timers.advanceBy(10_000);
-    expect(isStopped).toBe(false);
-    clearing.open();
-    await stopped;
-    expect(phases(harness, [first, second])).toEqual(['watching', 'waiting']);
-    await harness.timers.advanceBy(600_000);
-    expect(harness.clears).toHaveLength(1);
-    expect(harness.timers.pending()).toBe(0);
-  });
-
-  test('hands back at once what was being taken, also when it was woken twice meanwhile', async () => {
-    const harness = createHarness();
-    harness.store.put(due(RUN));
-    const asking = gate();
-    const { takeDue } = harness.store;
-    let asked = 0;
-    harness.store.takeDue = async (...args) => {
-      asked += 1;
-      await asking.passed;
-      return await takeDue(...args);
-    };
-    harness.worker.start();
-    await harness.timers.advanceBy(0);
-    harness.worker.noteDue(NOW_MS);
-    await harness.timers.advanceBy(0);
-    expect(asked).toBe(1);
-    const stopped = harness.worker.stop().then(() => harness.store.close());
-    asking.open();
-    await stopped;
-    await harness.timers.advanceBy(0);
-    expect(harness.counts.get('workFailed')).toBeUndefined();
-    expect(harness.clears).toEqual([]);
-    expect(harness.store.indexedAtMs(RUN)).toBe(due(RUN).dueAtMs);
-  });
-});
-
-describe('alerts beside retries', () => {
-  const hanging = () => {
-    const held = gate();
-    return { held, send: async () => held.passed.then(() => ({ type: 'accepted' }) as const) };
-  };
-
-  test('a channel that hangs takes no place of a retry', async () => {
-    const harness = createHarness({ concurrency: 2 });
-    const { held, send } = hanging();
-    harness.script.channels = { webhook: send };
-    const keys = runs(8);
-    for (const key of keys.slice(0, 5)) harness.store.put(givingUpRecord({ ...key, outbox: [alert] }));
-    keys.slice(5).forEach((key, index) => void harness.store.put(due(key, 2_000 + index)));
-    harness.worker.start();
-    await harness.timers.advanceBy(3_000);
-    expect(phases(harness, keys.slice(5))).toEqual(['watching', 'watching', 'watching']);
-    // As many at a time as there are places, the others when their lease is over.
-    expect(harness.sent).toHaveLength(2);
-    held.open();
-    harness.script.observe = async () => ({ ...FAILED, state: 'running', fingerprint: running(NEXT_ATTEMPT) });
-    await harness.timers.advanceBy(200_000);
-    expect(phases(harness, keys.slice(0, 5))).toEqual(keys.slice(0, 5).map(() => 'gave_up'));
-    expect(harness.sent).toHaveLength(5);
-    await harness.worker.stop();
-  });
-
-  test('an alert that is due with the retry of its run is sent once, and holds nothing up', async () => {
-    const harness = createHarness();
-    const { held, send } = hanging();
-    harness.script.channels = { webhook: send };
-    harness.store.put({ ...due(RUN), outbox: [alert] });
-    harness.worker.start();
-    await harness.timers.advanceBy(5_000);
-    expect(harness.clears).toHaveLength(1);
-    expect(harness.sent).toHaveLength(1);
-    held.open();
-    await harness.timers.advanceBy(0);
-    expect(harness.store.get(RUN)).toMatchObject({ phase: 'watching', outbox: [] });
-    await harness.worker.stop();
-  });
-
-  test('stopping waits for the answer to an alert that is being sent', async () => {
-    const harness = createHarness();
-    const { held, send } = hanging();
-    harness.script.channels = { webhook: send };
-    harness.store.put(givingUpRecord({ outbox: [alert] }));
-    harness.worker.start();
-    await harness.timers.advanceBy(0);
-    const stopped = harness.worker.stop();
-    held.open();
-    await stopped;
-    expect(harness.store.get(RUN)).toMatchObject({ phase: 'gave_up' });
-    // Nothing wakes it any more.
-    expect(harness.timers.pending()).toBe(0);
-  });
 });
 
 describe('from a failure to its end', () => {

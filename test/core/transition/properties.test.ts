@@ -6,7 +6,8 @@ import { dueAtOf, type PendingAlert, RunRecord, sameFingerprint } from '../../..
 import type { Rules } from '../../../src/core/rules.ts';
 import { type Transition, transition } from '../../../src/core/transition.ts';
 import { RUN } from '../../support/records.ts';
-import { anyCallback, anyEvent, anyLook, anyRecord, anyRules, anyTime } from './arbitraries.ts';
+import { anyCallback, anyEvent, anyLook, anyRules } from './arbitrary-events.ts';
+import { anyRecord, anyTime } from './arbitrary-records.ts';
 
 const RUNS = { numRuns: 2_000 };
 
