@@ -158,6 +158,12 @@ describe('jitter', () => {
     }
   });
 
+  test('is the same in every version: replicas of two versions must agree while one replaces the other', () => {
+    const delayMs = (n: number) =>
+      retryDelayMs(policyWith({ jitter: 'full', backoff: 'none', delayMs: 10 ** 6 }), RUN, n);
+    expect([1, 2, 3].map(delayMs)).toEqual([391_620, 516_456, 659_777]);
+  });
+
   test('differs between runs and between retries', () => {
     const policy = policyWith({ jitter: 'full', backoff: 'none' });
     const delays = [

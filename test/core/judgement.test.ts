@@ -104,6 +104,13 @@ describe('the class of a mixed attempt', () => {
     expect(decide({}, { failures: [failure({ failureClass: 'infra' }), told] })).toBe('retry task_error up to 2');
   });
 
+  test('and its cap are told also where no task is selected', () => {
+    const policy = policyWith({ ignoreTasks: ['load'], maxRetriesByClass: { infra: 5 } });
+    const facts = factsWith({ failures: [failure({ failureClass: 'infra' })] });
+    const refused = { retry: false, reason: 'task_ignored', failureClass: 'infra', maxRetries: 5 };
+    expect(judge(policy, facts, FAILED_AT_MS)).toEqual(refused);
+  });
+
   test('counts only the tasks that are selected', () => {
     const failures = [failure({ id: 'a', taskId: 'notify' }), failure({ id: 'b', failureClass: 'infra' })];
     expect(decide({ ignoreTasks: ['notify'] }, { failures })).toBe('retry infra up to 2');
