@@ -127,8 +127,8 @@ describe('a delay longer than max_delay', () => {
     expect([later.policy.maxDelayMs, later.origins.max_delay]).toEqual([HOUR_MS, 'b']);
   });
 
-  test('a shorter one leaves max_delay alone', () => {
-    const { policy, origins } = resolve([layer('a', { delay: '10s' })]);
+  test.each(['10s', '1h'])('one that is not longer (%s) leaves max_delay alone', (delay) => {
+    const { policy, origins } = resolve([layer('a', { delay })]);
     expect([policy.maxDelayMs, origins.max_delay]).toEqual([HOUR_MS, 'built-in']);
   });
 });
