@@ -74,7 +74,7 @@ export function createDagTags({ orchestrator, clock, log }: DagTagsDeps): DagTag
     const before = entries.get(dagId);
     const tags = before?.tags ?? (mayBeAssumedNone(dag) ? NO_TAGS : null);
     const trouble = dag.type === 'missing' ? 'missing' : dag.reason;
-    keep(dagId, { tags, askAgainAtMs: clock.nowMs() + (tags === null ? 0 : ASK_AGAIN_MS), trouble });
+    keep(dagId, { tags, askAgainAtMs: clock.nowMs() + ASK_AGAIN_MS, trouble });
     if (before?.trouble !== trouble) {
       const detail = dag.type === 'missing' ? 'the orchestrator knows no such Dag' : dag.detail;
       log.warn({ dagId, reason: trouble, detail }, `the Dag could not be read: ${describeTags(tags)}`);

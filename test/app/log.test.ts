@@ -45,9 +45,13 @@ describe('lines', () => {
     expect(lines.map((line) => JSON.parse(line).n)).toEqual([0, 1, 2, 3, 4]);
   });
 
-  test('are all there, whole and in order, however many and however slowly they are read', () => {
-    const code = `for (let n = 0; n < 20_000; n += 1) log.info({ n, pad: 'ü'.repeat(50) }, 'x');`;
-    const { lines } = run(code, `(sleep 0.3; cat)`);
+  test.each([
+    ['', ''],
+    [', into a pipe that takes only so much at a time', 'process.stdout;'],
+  ])('are all there, whole and in order, however many and however slowly they are read%s', (_name, before) => {
+    // Node makes the pipe non-blocking when its own stream is touched.
+    const code = `${before} for (let n = 0; n < 20_000; n += 1) log.info({ n, pad: 'ü'.repeat(50) }, 'x');`;
+    const { lines } = run(`${code} await new Promise((resolve) => setTimeout(resolve, 1_500));`, `(sleep 0.3; cat)`);
     expect(lines).toHaveLength(20_000);
     expect(lines.every((line, n) => JSON.parse(line).n === n)).toBe(true);
   });

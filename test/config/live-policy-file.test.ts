@@ -97,6 +97,7 @@ describe('on demand', () => {
     expect(live.reload()).toBe('unchanged');
     writeFileSync(path, retries(2));
     expect(live.reload()).toBe('swapped');
+    expect(live.reload()).toBe('unchanged');
     expect([max(), live.current().limits]).toEqual([2, {}]);
     expect(results).toEqual(['swapped']);
     expect(log.lines).toEqual([
@@ -175,6 +176,24 @@ describe('by the poll', () => {
     writeFileSync(path, retries(333));
     expect(await swapped).toBe('swapped');
     expect(max()).toBe(333);
+  });
+
+  test('a bad file is said to be bad once, not at every look', async () => {
+    writeFileSync(path, retries(1));
+    const clock = join(folder, 'clock.yaml');
+    writeFileSync(clock, retries(1));
+    const { next, results } = open(5);
+    const other = open(5, clock);
+    const refused = next();
+    writeFileSync(path, retries('many'));
+    await refused;
+    // Several looks later, by another file that is looked at as often.
+    for (let n = 2; n < 8; n += 1) {
+      const swapped = other.next();
+      writeFileSync(clock, retries(n));
+      await swapped;
+    }
+    expect(results).toEqual(['refused']);
   });
 
   test('a file that goes and comes back is followed', async () => {
