@@ -74,6 +74,51 @@ export interface FailedTask {
 
 export type FailedTasks = { readonly type: 'found'; readonly tasks: readonly FailedTask[] } | Unavailable;
 
+/** What somebody did to a run, as the orchestrator's audit log tells. */
+export type AuditAction =
+  /** The run, or tasks of it, were cleared; also where the request was refused afterwards. A dry run is none. */
+  | 'cleared'
+  /** A person set the run or one of its tasks to failed. */
+  | 'marked_failed'
+  /** A person set the run or one of its tasks to success. */
+  | 'marked_success'
+  /** The orchestrator found the process of a task gone: no heartbeat, killed, never started. */
+  | 'task_lost';
+
+/** One line of the audit log. */
+export interface AuditEntry {
+  readonly action: AuditAction;
+  /** Epoch milliseconds of the orchestrator's clock. */
+  readonly atMs: number;
+  /** Whether the service's own user did it. */
+  readonly isOurs: boolean;
+  readonly owner: string | null;
+  /** Null where it concerns the run as a whole, or several tasks. */
+  readonly taskId: string | null;
+}
+
+/** The audit log on one run, oldest entry first. */
+export type AuditTrail =
+  | {
+      readonly type: 'found';
+      readonly entries: readonly AuditEntry[];
+      /** False: there is more than was read; the newest entries are here. */
+      readonly isComplete: boolean;
+      /** False: it is not known by which name the log calls us, so that `isOurs` says nothing. */
+      readonly knowsUs: boolean;
+    }
+  | Unavailable;
+
+/** A run and the clear that the service's own user sent for it. */
+export interface OwnClear {
+  readonly key: RunKey;
+  readonly atMs: number;
+}
+
+export type OwnClears =
+  | { readonly type: 'found'; readonly clears: readonly OwnClear[]; readonly isComplete: boolean }
+  | Unavailable;
+
 /** What a health check of the orchestrator found. */
 export type OrchestratorHealth =
   | { readonly type: 'reachable'; readonly name: string; readonly version: string }
