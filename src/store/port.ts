@@ -24,6 +24,9 @@ export interface ListPage {
   readonly next: RunKey | null;
 }
 
+/** What marks tell: how far something has got that concerns all runs. */
+export type MarkName = 'memory_begins' | 'accounted_for' | 'watched';
+
 /**
  * The one place where state is kept. Outages reject with `store_unavailable`, unreadable values with `store_corrupt`;
  * `null` and `false` mean what they say. Times are epoch milliseconds of the caller's clock.
@@ -44,6 +47,10 @@ export interface RunStore {
   list(after: RunKey | null, limit: number): Promise<ListPage>;
   /** How many records there are and how many are due at `nowMs`. */
   count(nowMs: number): Promise<{ records: number; due: number }>;
+  /** A time that was noted under this name, in epoch milliseconds, or null; what the store loses, its marks lose too. */
+  readMark(name: MarkName): Promise<number | null>;
+  /** Moves a mark forward to `toMs`, never back, and tells where it is then. Resolves only when that is durable. */
+  advanceMark(name: MarkName, toMs: number): Promise<number>;
   /** Rejects when the store cannot serve. */
   ping(): Promise<void>;
   /** What an operator should know about the store's set-up: one clear sentence each (eviction, persistence). */

@@ -5,8 +5,9 @@ import type { RunKey } from '../core/run-key.ts';
 import type { RunStore, Versioned } from './port.ts';
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis/connection.ts';
 import { takeDue } from './redis/due.ts';
-import { memberOf, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
+import { marksKey, memberOf, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
 import { countRuns, listPage } from './redis/listing.ts';
+import { advanceMark, readMark } from './redis/marks.ts';
 import { runScript, type Send, SWAP } from './redis/scripts.ts';
 import { setupWarnings } from './redis/setup-warnings.ts';
 import { readStoredValue } from './redis/stored-value.ts';
@@ -37,6 +38,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<RunS
 
 function redisStore(connection: RedisConnection, namespace: string, release: () => Promise<void>): RunStore {
   const shards = shardKeys(namespace);
+  const marks = marksKey(namespace);
   let closed = false;
   const send: Send = async (args) => {
     if (closed) throw new DagainError('store_unavailable', 'The Redis store is closed');
@@ -48,6 +50,8 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
     takeDue: (nowMs, limit, leaseMs) => takeDue(send, shards, nowMs, limit, leaseMs),
     list: (after, limit) => listPage(send, shards, after, limit),
     count: (nowMs) => countRuns(send, shards, nowMs),
+    readMark: (name) => readMark(send, marks, name),
+    advanceMark: (name, toMs) => advanceMark(send, marks, name, toMs),
     ping: () => ping(send, shards),
     warnings: () => setupWarnings(send),
     async close() {

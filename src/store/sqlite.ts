@@ -49,6 +49,8 @@ function sqliteStore(database: DatabaseSync, directory: string, path: string): R
     takeDue: (nowMs, limit, leaseMs) => write(() => takeDue(statements, nowMs, limit, leaseMs)),
     list: (after, limit) => read(() => listPage(statements, after, limit)),
     count: (nowMs) => read(() => statements.count(nowMs)),
+    readMark: (name) => read(() => statements.mark(name)),
+    advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
     ping: () => write(() => statements.touch()),
     warnings: () => read(() => fileSystemWarnings(directory, statfsSync(directory).type)),
     async close() {

@@ -100,6 +100,8 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     takeDue: unused,
     list: unused,
     count: unused,
+    readMark: unused,
+    advanceMark: unused,
     ping: unused,
     warnings: unused,
     close: unused,

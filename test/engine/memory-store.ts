@@ -2,6 +2,7 @@ import { DagainError } from '../../src/core/errors.ts';
 import { dueAtOf, type RunRecord } from '../../src/core/record.ts';
 import { formatRunKey, type RunKey } from '../../src/core/run-key.ts';
 import type { RunStore, TakenRun } from '../../src/store/port.ts';
+import { createMarks } from '../support/marks.ts';
 
 interface Row {
   readonly key: RunKey;
@@ -32,6 +33,7 @@ export const OUTAGE = new DagainError('store_unavailable', 'the store is out');
 
 export function createMemoryStore(): MemoryStore {
   const rows = new Map<string, Row>();
+  const marks = createMarks();
   let lastVersion = 0;
   let isClosed = false;
   let swaps = 0;
@@ -98,6 +100,14 @@ export function createMemoryStore(): MemoryStore {
     },
     async count() {
       return { records: rows.size, due: 0 };
+    },
+    async readMark(name) {
+      check();
+      return await marks.readMark(name);
+    },
+    async advanceMark(name, toMs) {
+      check();
+      return await marks.advanceMark(name, toMs);
     },
     async ping() {
       check();

@@ -73,6 +73,8 @@ export function runsOf(records: readonly RunRecord[]): Runs {
     compareAndSwap: unused,
     takeDue: unused,
     count: unused,
+    readMark: unused,
+    advanceMark: unused,
     ping: unused,
     warnings: unused,
     close: unused,

@@ -479,4 +479,36 @@ describe.each(storeHarnesses)('RunStore contract: $name', ({ create }) => {
       }
     });
   });
+
+  describe('marks', () => {
+    test('one that was never set is null', async () => {
+      expect(await store.readMark('watched')).toBeNull();
+    });
+
+    test('a mark moves forward, never back, and tells where it is', async () => {
+      expect(await store.advanceMark('watched', NOW_MS)).toBe(NOW_MS);
+      expect(await store.advanceMark('watched', NOW_MS - 1)).toBe(NOW_MS);
+      expect(await store.advanceMark('watched', NOW_MS + 1)).toBe(NOW_MS + 1);
+      expect(await store.readMark('watched')).toBe(NOW_MS + 1);
+    });
+
+    test('marks do not touch each other or the runs', async () => {
+      await store.advanceMark('watched', NOW_MS);
+      await store.advanceMark('accounted_for', NOW_MS - 5);
+      expect(await store.readMark('watched')).toBe(NOW_MS);
+      expect(await store.readMark('memory_begins')).toBeNull();
+      expect(await store.count(NOW_MS)).toEqual({ records: 0, due: 0 });
+    });
+
+    test('a fraction of a millisecond does no harm', async () => {
+      expect(await store.advanceMark('watched', NOW_MS + 0.75)).toBe(NOW_MS);
+    });
+
+    test('of concurrent writers the furthest wins, for all who share the store', async () => {
+      const other = await data.open();
+      const times = Array.from({ length: 20 }, (_, step) => NOW_MS + ((step * 7) % 20));
+      await Promise.all(times.map((time, at) => (at % 2 === 0 ? store : other).advanceMark('watched', time)));
+      expect(await other.readMark('watched')).toBe(NOW_MS + 19);
+    });
+  });
 });

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { RunStore } from '../../src/store/port.ts';
-import { openDatabase } from '../../src/store/sqlite/database.ts';
+import { openDatabase, SCHEMA_VERSION } from '../../src/store/sqlite/database.ts';
 import { fileSystemWarnings } from '../../src/store/sqlite/setup-warnings.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
@@ -147,7 +147,7 @@ describe('a process that is killed', () => {
     // It must work however far the other process has got; by now it waits for the lock.
     await new Promise((resolve) => setTimeout(resolve, 300));
     for (const { sql } of tables) creating.exec(String(sql));
-    creating.exec('INSERT INTO sequence VALUES (1, 0); PRAGMA user_version = 1; COMMIT');
+    creating.exec(`INSERT INTO sequence VALUES (1, 0); PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
     creating.close();
     expect(await ended).toEqual([0, null]);
   });
@@ -261,6 +261,19 @@ describe('the file', () => {
     await store.close();
     expect(existsSync(`${file()}-wal`)).toBe(false);
     expect(withFile((database) => database.prepare('SELECT count(*) AS n FROM runs').get())).toMatchObject({ n: 1 });
+  });
+
+  test('one of the first release gets what it lacks, and keeps its runs', async () => {
+    const store = await open();
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    await store.close();
+    withFile((database) => database.exec('DROP TABLE marks; PRAGMA user_version = 1'));
+    const upgraded = await open();
+    expect((await upgraded.load(RUN))?.value).toEqual(confirmingRecord());
+    expect(await upgraded.advanceMark('watched', 5)).toBe(5);
+    expect(withFile((database) => database.prepare('PRAGMA user_version').get())).toEqual({
+      user_version: SCHEMA_VERSION,
+    });
   });
 
   test('one of a newer release is refused and left as it is', async () => {

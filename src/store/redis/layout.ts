@@ -37,6 +37,11 @@ export function shardKeys(namespace: string): readonly ShardKeys[] {
   });
 }
 
+/** The hash of the marks, in the slot of the first shard. */
+export function marksKey(namespace: string): string {
+  return `{${checkedNamespace(namespace)}:0}:marks`;
+}
+
 /** Names the run within its shard. */
 export function memberOf({ dagId, dagRunId }: RunKey): string {
   if (dagId.includes(SEPARATOR) || dagRunId.includes(SEPARATOR)) {

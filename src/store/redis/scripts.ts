@@ -81,6 +81,15 @@ end
 return taken
 `);
 
+/** Moves a mark forward, never back; answers with where it is then. */
+export const ADVANCE_MARK = script(`
+-- KEYS: marks. ARGV: name, time in ms
+local stored = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '')
+if stored and stored >= tonumber(ARGV[2]) then return string.format('%.0f', stored) end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return ARGV[2]
+`);
+
 /** Runs a script by its digest, and by its text where Redis does not know it yet: then it has certainly not run. */
 export async function runScript(send: Send, script: Script, keys: readonly string[], args: readonly string[]) {
   const rest = [String(keys.length), ...keys, ...args];

@@ -7,11 +7,12 @@ import { DagainError } from '../../core/errors.ts';
 /** How long another process may hold the write lock; it holds it for one transaction, and this thread waits. */
 const BUSY_TIMEOUT_MS = 2_000;
 
-/** Raise it with every change of the tables, and add the step that gets there. */
-export const SCHEMA_VERSION = 1;
-
-/** `due_ms` is the place in the due index, or the end of a lease; null: never due. Versions come from `sequence`. */
-const SCHEMA = `
+/**
+ * What each schema version adds to the one before; the first is 1. A release changes nothing here but at the end.
+ * `due_ms` is the place in the due index, or the end of a lease; null: never due. Versions come from `sequence`.
+ */
+const STEPS: readonly string[] = [
+  `
 CREATE TABLE runs (
   dag_id TEXT NOT NULL,
   dag_run_id TEXT NOT NULL,
@@ -23,7 +24,11 @@ CREATE TABLE runs (
 CREATE INDEX runs_due ON runs (due_ms, dag_id, dag_run_id) WHERE due_ms IS NOT NULL;
 CREATE TABLE sequence (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL) STRICT;
 INSERT INTO sequence (id, version) VALUES (1, 0);
-`;
+`,
+  'CREATE TABLE marks (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;',
+];
+
+export const SCHEMA_VERSION = STEPS.length;
 
 const UserVersion = z.object({ user_version: z.int() });
 
@@ -42,7 +47,7 @@ export function openDatabase(directory: string): DatabaseSync {
     // Before there is a log: it takes over the file's mode.
     if (found === 0) chmodSync(path, 0o600);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    if (found === 0) createSchema(database, path);
+    if (found < SCHEMA_VERSION) bringUpToDate(database, path);
     return database;
   } catch (error) {
     database.close();
@@ -50,11 +55,10 @@ export function openDatabase(directory: string): DatabaseSync {
   }
 }
 
-function createSchema(database: DatabaseSync, path: string): void {
+function bringUpToDate(database: DatabaseSync, path: string): void {
   inTransaction(database, () => {
     // Another process may have been faster.
-    if (schemaVersionOf(database, path) > 0) return;
-    database.exec(SCHEMA);
+    for (const step of STEPS.slice(schemaVersionOf(database, path))) database.exec(step);
     database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   });
 }

@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
+import type { MarkName } from '../port.ts';
 
 const Row = z.object({ dag_id: z.string(), dag_run_id: z.string(), version: z.int(), record: z.string() });
 const Rows = z.array(Row);
 const VersionRow = z.object({ version: z.int() });
+const MarkRow = z.object({ at_ms: z.int() });
 const Counts = z.object({ records: z.int(), due: z.int() });
 
 /** A stored run as it is in the file. */
@@ -21,6 +23,9 @@ export interface Statements {
   lease(row: StoredRow, untilMs: number): void;
   page(after: RunKey | null, limit: number): readonly StoredRow[];
   count(nowMs: number): { readonly records: number; readonly due: number };
+  mark(name: MarkName): number | null;
+  /** Never back. */
+  advanceMark(name: MarkName, toMs: number): number;
   /** Writes without changing anything. */
   touch(): void;
 }
@@ -46,6 +51,10 @@ export function prepareStatements(database: DatabaseSync): Statements {
     `SELECT ${columns} FROM runs WHERE (dag_id, dag_run_id) > (?, ?) ORDER BY dag_id, dag_run_id LIMIT ?`,
   );
   const count = database.prepare('SELECT count(*) AS records, count(*) FILTER (WHERE due_ms <= ?) AS due FROM runs');
+  const mark = database.prepare('SELECT at_ms FROM marks WHERE name = ?');
+  const advance = database.prepare(
+    'INSERT INTO marks (name, at_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms) RETURNING at_ms',
+  );
   return {
     find: ({ dagId, dagRunId }) => Row.optional().parse(find.get(dagId, dagRunId)) ?? null,
     insert: (key, version, dueMs, record) => void insert.run(version, dueMs, record, key.dagId, key.dagRunId),
@@ -57,6 +66,8 @@ export function prepareStatements(database: DatabaseSync): Statements {
     page: (after, limit) =>
       Rows.parse(after === null ? first.all(limit) : following.all(after.dagId, after.dagRunId, limit)),
     count: (nowMs) => Counts.parse(count.get(nowMs)),
+    mark: (name) => MarkRow.optional().parse(mark.get(name))?.at_ms ?? null,
+    advanceMark: (name, toMs) => MarkRow.parse(advance.get(name, Math.floor(toMs))).at_ms,
     touch: () => void touch.run(),
   };
 }

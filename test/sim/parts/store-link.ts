@@ -59,6 +59,8 @@ export function createStoreLink({ store, life, timers, dice, journal, weather, o
     takeDue: (nowMs, limit, leaseMs) => call('takeDue', () => store.takeDue(nowMs, limit, leaseMs)),
     list: (after, limit) => call('list', () => store.list(after, limit)),
     count: (nowMs) => call('count', () => store.count(nowMs)),
+    readMark: (name) => call('readMark', () => store.readMark(name)),
+    advanceMark: (name, toMs) => call('advanceMark', () => store.advanceMark(name, toMs)),
     ping: () => call('ping', () => store.ping()),
     warnings: () => call('warnings', () => store.warnings()),
     close: async () => {},

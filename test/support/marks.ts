@@ -1,0 +1,15 @@
+import type { MarkName, RunStore } from '../../src/store/port.ts';
+
+/** The marks of a store in memory. */
+export function createMarks(): Pick<RunStore, 'readMark' | 'advanceMark'> & { clear(): void } {
+  const marks = new Map<MarkName, number>();
+  return {
+    readMark: async (name) => marks.get(name) ?? null,
+    async advanceMark(name, toMs) {
+      const at = Math.max(marks.get(name) ?? Number.NEGATIVE_INFINITY, toMs);
+      marks.set(name, at);
+      return at;
+    },
+    clear: () => marks.clear(),
+  };
+}
