@@ -52,7 +52,7 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
     await Promise.all(open.map((part) => part.close()));
   };
   try {
-    const state = await openState(environment, log);
+    const state = await openState(environment, clock, log);
     open.push(state);
     return assemble({ environment, log, clock, orchestrator, channels, policies, state, release });
   } catch (error) {

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { Keyv } from 'keyv';
 import type { Logger } from 'pino';
 import type { AlertChannel } from '../alerts/port.ts';
 import { createWebhookChannel } from '../alerts/webhook.ts';
@@ -18,7 +17,7 @@ import type { Credentials } from '../orchestrator/airflow/auth.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import { createRedisConnection, createRedisStore, type RedisConnection } from '../store/redis.ts';
-import { createSqliteStore } from '../store/sqlite.ts';
+import { createSqliteStore, type SqliteStore } from '../store/sqlite.ts';
 
 const ALERT_TIMEOUT_MS = 10_000;
 const POLICY_POLL_INTERVAL_MS = 2_000;
@@ -32,11 +31,11 @@ export interface State {
 }
 
 /** Redis where a URL is set, the embedded store else. @throws DagainError `store_unavailable` and its kin. */
-export async function openState(environment: Environment, log: Logger): Promise<State> {
+export async function openState(environment: Environment, clock: Clock, log: Logger): Promise<State> {
   const { DAGAIN_REDIS_URL: url, DAGAIN_NAMESPACE: namespace, DAGAIN_DATA_DIR: directory } = environment;
   if (url === undefined) {
     const store = await createSqliteStore({ directory });
-    return { name: 'sqlite', store, seenWebhookIds: seenInMemory(), close: () => store.close() };
+    return { name: 'sqlite', store, seenWebhookIds: seenInSqlite(store, clock), close: () => store.close() };
   }
   const connection = await createRedisConnection({ url, namespace, log });
   const store = await createRedisStore({ connection, namespace });
@@ -62,16 +61,8 @@ function seenInRedis(connection: RedisConnection, namespace: string): SeenWebhoo
   };
 }
 
-/** One process owns the embedded store, so that its memory sees every delivery since it started. */
-function seenInMemory(): SeenWebhookIds {
-  const seen = new Keyv<string>();
-  return {
-    async claim(id, digest, ttlMs) {
-      const kept = await seen.get(id);
-      if (kept === undefined) await seen.set(id, digest, ttlMs);
-      return kept ?? digest;
-    },
-  };
+function seenInSqlite(store: SqliteStore, clock: Clock): SeenWebhookIds {
+  return { claim: (id, digest, ttlMs) => store.claimWebhookId(id, digest, clock.nowMs(), ttlMs) };
 }
 
 /** @throws DagainError `configuration_invalid` without an address */

@@ -16,16 +16,22 @@ export interface SqliteStoreOptions {
   readonly directory: string;
 }
 
+/** The store, and what else is kept in its file. */
+export interface SqliteStore extends RunStore {
+  /** Keeps `digest` under `id` until `nowMs + ttlMs` unless one is kept already; returns the one that is kept now. */
+  claimWebhookId(id: string, digest: string, nowMs: number, ttlMs: number): Promise<string>;
+}
+
 /**
  * Runs in a file of this machine. A write is on the disk when its promise resolves; several processes may share it.
  * @throws `store_unavailable`, `store_corrupt` (no database, or a damaged one), `store_unsupported` (a newer schema)
  */
-export async function createSqliteStore({ directory }: SqliteStoreOptions): Promise<RunStore> {
+export async function createSqliteStore({ directory }: SqliteStoreOptions): Promise<SqliteStore> {
   const path = databasePath(directory);
   return explaining(path, () => sqliteStore(openDatabase(directory), directory, path));
 }
 
-function sqliteStore(database: DatabaseSync, directory: string, path: string): RunStore {
+function sqliteStore(database: DatabaseSync, directory: string, path: string): SqliteStore {
   const statements = prepareStatements(database);
   const commits = createGroupCommit((work) => explaining(path, () => inTransaction(database, work)));
   const ifOpen = () => {
@@ -51,6 +57,7 @@ function sqliteStore(database: DatabaseSync, directory: string, path: string): R
     count: (nowMs) => read(() => statements.count(nowMs)),
     readMark: (name) => read(() => statements.mark(name)),
     advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
+    claimWebhookId: (id, digest, nowMs, ttlMs) => write(() => claimId(statements, id, digest, nowMs, ttlMs)),
     ping: () => write(() => statements.touch()),
     warnings: () => read(() => fileSystemWarnings(directory, statfsSync(directory).type)),
     async close() {
@@ -108,6 +115,11 @@ function listPage(statements: Statements, after: RunKey | null, limit: number): 
   });
   const last = page.at(-1);
   return { records, next: last !== undefined && rows.length > page.length ? keyOfRow(last) : null };
+}
+
+function claimId(statements: Statements, id: string, digest: string, nowMs: number, ttlMs: number): string {
+  statements.forgetIds(nowMs);
+  return statements.keepId(id, digest, nowMs + ttlMs);
 }
 
 function keyOfRow(row: StoredRow): RunKey {

@@ -267,7 +267,7 @@ describe('the file', () => {
     const store = await open();
     await store.compareAndSwap(RUN, 0, confirmingRecord());
     await store.close();
-    withFile((database) => database.exec('DROP TABLE marks; PRAGMA user_version = 1'));
+    withFile((database) => database.exec('DROP TABLE marks; DROP TABLE webhook_ids; PRAGMA user_version = 1'));
     const upgraded = await open();
     expect((await upgraded.load(RUN))?.value).toEqual(confirmingRecord());
     expect(await upgraded.advanceMark('watched', 5)).toBe(5);

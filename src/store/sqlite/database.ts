@@ -26,6 +26,10 @@ CREATE TABLE sequence (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NO
 INSERT INTO sequence (id, version) VALUES (1, 0);
 `,
   'CREATE TABLE marks (name TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;',
+  `
+CREATE TABLE webhook_ids (id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires_ms REAL NOT NULL) STRICT;
+CREATE INDEX webhook_ids_expiry ON webhook_ids (expires_ms);
+`,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

@@ -7,6 +7,7 @@ const Row = z.object({ dag_id: z.string(), dag_run_id: z.string(), version: z.in
 const Rows = z.array(Row);
 const VersionRow = z.object({ version: z.int() });
 const MarkRow = z.object({ at_ms: z.int() });
+const DigestRow = z.object({ digest: z.string() });
 const Counts = z.object({ records: z.int(), due: z.int() });
 
 /** A stored run as it is in the file. */
@@ -26,6 +27,10 @@ export interface Statements {
   mark(name: MarkName): number | null;
   /** Never back. */
   advanceMark(name: MarkName, toMs: number): number;
+  /** Forgets the webhook ids that have expired by `nowMs`. */
+  forgetIds(nowMs: number): void;
+  /** The digest that is kept under a webhook id: `digest`, unless there was one. */
+  keepId(id: string, digest: string, expiresMs: number): string;
   /** Writes without changing anything. */
   touch(): void;
 }
@@ -55,6 +60,10 @@ export function prepareStatements(database: DatabaseSync): Statements {
   const advance = database.prepare(
     'INSERT INTO marks (name, at_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms) RETURNING at_ms',
   );
+  const forget = database.prepare('DELETE FROM webhook_ids WHERE expires_ms <= ?');
+  const keep = database.prepare(
+    'INSERT INTO webhook_ids (id, digest, expires_ms) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = id RETURNING digest',
+  );
   return {
     find: ({ dagId, dagRunId }) => Row.optional().parse(find.get(dagId, dagRunId)) ?? null,
     insert: (key, version, dueMs, record) => void insert.run(version, dueMs, record, key.dagId, key.dagRunId),
@@ -68,6 +77,8 @@ export function prepareStatements(database: DatabaseSync): Statements {
     count: (nowMs) => Counts.parse(count.get(nowMs)),
     mark: (name) => MarkRow.optional().parse(mark.get(name))?.at_ms ?? null,
     advanceMark: (name, toMs) => MarkRow.parse(advance.get(name, Math.floor(toMs))).at_ms,
+    forgetIds: (nowMs) => void forget.run(nowMs),
+    keepId: (id, digest, expiresMs) => DigestRow.parse(keep.get(id, digest, expiresMs)).digest,
     touch: () => void touch.run(),
   };
 }
