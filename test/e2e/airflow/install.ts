@@ -47,7 +47,7 @@ function cacheDir(): string {
 async function makeEnvironment(dir: string, requirements: string): Promise<void> {
   const python = process.env['DAGAIN_E2E_PYTHON'] ?? 'python3';
   await run(python, ['-m', 'venv', dir]).catch((cause: unknown) => {
-    throw new Error(`a real Airflow needs Python 3.10 to 3.12 with venv, and "${python} -m venv" failed`, { cause });
+    throw new Error(`a real Airflow needs Python 3.11 with venv, and "${python} -m venv" failed`, { cause });
   });
   // The pins are complete, so nothing is left to resolve. python-nvd3 (2.x) has no wheel.
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--prefer-binary'];

@@ -1,6 +1,6 @@
 /**
  * Shows by hand that the harness and the callbacks work against a real Airflow, without the sidecar:
- * node test/e2e/airflow/prove.ts [3.3.2 | 2.11.2]
+ * node test/e2e/airflow/prove.ts [version]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';

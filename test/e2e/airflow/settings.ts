@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 
 /** Each has its pinned `requirements-<version>.txt` beside this file. */
-export const AIRFLOW_VERSIONS = ['3.3.2', '2.11.2'] as const;
+export const AIRFLOW_VERSIONS = ['3.3.2', '3.0.6', '2.11.2', '2.10.5'] as const;
 export type AirflowVersion = (typeof AIRFLOW_VERSIONS)[number];
 
 /** Both may do everything. The audit log tells them apart: the sidecar logs in as `dagain`, a person as `admin`. */
