@@ -63,6 +63,8 @@ export type AlertKind = z.infer<typeof AlertKind>;
 export const PendingAlert = z.strictObject({
   /** Stable over retries and replicas: receivers can deduplicate by it. */
   dedupeKey: z.string(),
+  /** What the alerts of one count of a run share: receivers open one incident for them, and close it on recovery. */
+  incident: z.string(),
   channel: z.string(),
   kind: AlertKind,
   reason: z.string(),
@@ -72,6 +74,10 @@ export const PendingAlert = z.strictObject({
   nextTryAtMs: TimeMs,
 });
 export type PendingAlert = z.infer<typeof PendingAlert>;
+
+/** A channel that has accepted an alert of this incident, and so is to hear of the recovery too. */
+export const Told = PendingAlert.pick({ channel: true, incident: true });
+export type Told = z.infer<typeof Told>;
 
 export const Held = z.strictObject({ actor: z.string(), comment: z.string(), atMs: TimeMs });
 

@@ -9,6 +9,7 @@ import {
   PendingAlert,
   PreviousAttempt,
   TimeMs,
+  Told,
 } from './record-parts.ts';
 import { Id, type RunKey } from './run-key.ts';
 
@@ -20,6 +21,7 @@ export {
   PendingAlert,
   PreviousAttempt,
   sameFingerprint,
+  Told,
 } from './record-parts.ts';
 
 const common = {
@@ -51,6 +53,8 @@ const common = {
   previous: PreviousAttempt.nullable(),
   held: Held.nullable(),
   outbox: z.array(PendingAlert),
+  /** Who has been told that the run fails and not yet that it has recovered, the latest ones kept. */
+  told: z.array(Told),
   history: z.array(HistoryEntry),
 };
 

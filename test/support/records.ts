@@ -41,6 +41,7 @@ export const FAILURE: Failure = {
 
 export const ALERT: PendingAlert = {
   dedupeKey: 'dagain/daily_sales/scheduled__2026-01-01T00:00:00+00:00/gave_up/3',
+  incident: 'dagain/daily_sales/scheduled__2026-01-01T00:00:00+00:00',
   channel: 'webhook',
   kind: 'gave_up',
   reason: 'max_retries',
@@ -69,6 +70,7 @@ const FIRST_FAILURE = {
   previous: null,
   held: null,
   outbox: [],
+  told: [],
   history: [{ atMs: FAILED_AT_MS, type: 'failure_reported', attempt: 1, reason: 'retry_scheduled' }],
 } as const;
 

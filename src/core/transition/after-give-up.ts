@@ -25,14 +25,15 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
   return namesAttempt(event) && record.failures.some((failure) => failure.id === event.failure.id);
 }
 
-/** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, and unsent alerts. */
+/** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, unsent alerts, and who was told. */
 function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
-  const { outbox, history, attempt, clearsSent, held, fingerprint } = record;
+  const { outbox, told, history, attempt, clearsSent, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
   const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
     ...freshFields(record, nowMs),
     outbox,
+    told,
     history,
     clearsSent,
     held,

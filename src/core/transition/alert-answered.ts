@@ -3,6 +3,7 @@ import type { PendingAlert, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { isEnd } from './end.ts';
 import { withHistory } from './fields.ts';
+import { nextRecoveryLookMs, withRecoveries, withTold } from './recovery.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { entomb } from './steps.ts';
 
@@ -19,8 +20,10 @@ export function onAlertAnswered(record: RunRecord, event: AlertAnswered, rules: 
     return become({ ...record, outbox }, 'giving_up', 'alert_not_accepted');
   }
   const reason = event.accepted ? 'alert_accepted' : 'alert_abandoned';
-  const next: RunRecord = {
+  const told = event.accepted ? withTold(record.told, meant) : record.told;
+  const answered: RunRecord = {
     ...record,
+    told,
     outbox: record.outbox.filter((alert) => !isMeant(alert)),
     history: withHistory(record.history, {
       atMs: nowMs,
@@ -30,6 +33,14 @@ export function onAlertAnswered(record: RunRecord, event: AlertAnswered, rules: 
       detail: `${meant.kind} to ${meant.channel}`,
     }),
   };
-  if (next.phase !== 'giving_up' || next.outbox.length > 0) return become(next, 'giving_up', reason);
-  return become(isEnd(next.reason) ? null : entomb(next, rules, nowMs), 'giving_up', reason);
+  return become(afterAnswer(answered, rules, nowMs), 'giving_up', reason);
+}
+
+function afterAnswer(answered: RunRecord, rules: Rules, nowMs: number): RunRecord | null {
+  if (answered.phase !== 'giving_up') return answered;
+  const next = answered.reason === 'run_succeeded' ? withRecoveries(answered, nowMs) : answered;
+  if (next.outbox.length === 0) return isEnd(next.reason) ? null : entomb(next, rules, nowMs);
+  if (isEnd(next.reason)) return next;
+  // While one channel does not take its alert, those who have been told may already have to hear of a recovery.
+  return { ...next, dueAtMs: next.dueAtMs ?? nextRecoveryLookMs(next, rules.timing, nowMs) };
 }

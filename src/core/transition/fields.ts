@@ -43,6 +43,7 @@ export function commonOf(record: RunRecord): CommonFields {
     previous: record.previous,
     held: record.held,
     outbox: record.outbox,
+    told: record.told,
     history: record.history,
   };
 }
@@ -68,6 +69,7 @@ export function freshFields(key: RunKey, nowMs: number): CommonFields {
     previous: null,
     held: null,
     outbox: [],
+    told: [],
     history: [],
   };
 }

@@ -6,6 +6,7 @@ import { end } from './end.ts';
 import { observedConfirming } from './observed-confirming.ts';
 import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
+import { nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, nextLookMs } from './steps.ts';
 import { followPerson } from './watch.ts';
@@ -67,9 +68,11 @@ function observedGivenUp(
   rules: Rules,
   nowMs: number,
 ): Transition {
+  const lookAtMs = nextRecoveryLookMs(record, rules.timing, nowMs);
   if (seen.type === 'unavailable') {
     const { sweepIntervalMs } = rules.timing;
-    const dueAtMs = nowMs + Math.max(sweepIntervalMs, nextLookMs(0, sweepIntervalMs, seen.retryAfterMs));
+    const waitMs = Math.max(sweepIntervalMs, nextLookMs(0, sweepIntervalMs, seen.retryAfterMs));
+    const dueAtMs = Math.max(nowMs + waitMs, lookAtMs ?? 0);
     return become({ ...record, dueAtMs }, 'giving_up', 'orchestrator_unavailable');
   }
   const known = record.fingerprint;
@@ -84,8 +87,8 @@ function observedGivenUp(
   const fingerprint = isRestarted ? shown : (known ?? shown);
   const next =
     record.phase === 'gave_up'
-      ? { ...record, fingerprint, dueAtMs: record.expiresAtMs }
-      : { ...record, fingerprint, dueAtMs: null };
+      ? { ...record, fingerprint, dueAtMs: Math.min(lookAtMs ?? record.expiresAtMs, record.expiresAtMs) }
+      : { ...record, fingerprint, dueAtMs: lookAtMs };
   return become(next, 'giving_up', 'given_up');
 }
 

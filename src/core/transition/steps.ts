@@ -5,6 +5,7 @@ import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { type CommonFields, commonOf, describeFailures, MAX_DETAIL_LENGTH, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
+import { isToldOf, nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition } from './result.ts';
 
 /** The policy's word on the record as it stands. */
@@ -59,10 +60,17 @@ export function refuse(
   detail?: string,
 ): Transition {
   const { reason, maxRetries } = judgement;
-  const neverOurs = record.retriesUsed === 0 && record.outbox.length === 0;
+  const neverOurs = record.retriesUsed === 0 && record.outbox.length === 0 && !isToldOf(record);
   const isQuiet = neverOurs && reason !== 'never_on' && reason !== 'max_duration_reached';
   // Without a tombstone the next delivery of a failure that alone is retried would start what the others forbid.
-  if (isQuiet && !wouldRetryAny(record, rules, nowMs)) return become(null, 'not_retryable', reason);
+  if (isQuiet && !wouldRetryAny(record, rules, nowMs)) {
+    // Who was told of an earlier count, before a person restarted the run, still hears of its recovery.
+    if (record.told.length === 0) return become(null, 'not_retryable', reason);
+    return {
+      ...giveUpQuietly({ ...record, maxRetries }, reason, fingerprint, rules, nowMs),
+      decision: 'not_retryable',
+    };
+  }
   return giveUp({ ...record, maxRetries }, reason, fingerprint, rules, nowMs, detail);
 }
 
@@ -101,11 +109,24 @@ export function giveUp(
   return become(outbox.length > 0 ? givingUp : entomb(givingUp, rules, nowMs), 'giving_up', reason);
 }
 
+/** No more retries, and no alert. */
+export function giveUpQuietly(
+  record: RunRecord,
+  reason: Reason,
+  fingerprint: Fingerprint | null,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const silent: Rules = { ...rules, policy: { ...rules.policy, alertChannels: [] } };
+  return giveUp(record, reason, fingerprint, silent, nowMs);
+}
+
 /** All alerts are out: what is left only keeps late callbacks from starting anything. */
 export function entomb(record: RecordIn<'giving_up'>, rules: Rules, nowMs: number): RunRecord {
   const expiresAtMs = nowMs + rules.timing.tombstoneMs;
   // Somebody may have given a reason to look at the run meanwhile.
-  return { ...record, phase: 'gave_up', dueAtMs: Math.min(record.dueAtMs ?? expiresAtMs, expiresAtMs), expiresAtMs };
+  const lookAtMs = record.dueAtMs ?? nextRecoveryLookMs(record, rules.timing, nowMs) ?? expiresAtMs;
+  return { ...record, phase: 'gave_up', dueAtMs: Math.min(lookAtMs, expiresAtMs), expiresAtMs };
 }
 
 /** How long to wait before asking again: 1 s, doubling, at most `maxMs`; never less than what was asked for. */

@@ -79,7 +79,11 @@ const settings: fc.Arbitrary<RunSettings> = fc.record({
   evidence: fc.constantFrom('all', 'all', 'start', 'number', 'try number only', 'none'),
 });
 const rules: fc.Arbitrary<Rules> = fc
-  .record({ maxRetries: fc.integer({ min: 1, max: 3 }), delayMs: fc.constantFrom(0, 30_000) })
+  .record({
+    maxRetries: fc.integer({ min: 1, max: 3 }),
+    delayMs: fc.constantFrom(0, 30_000),
+    alerts: fc.constantFrom('final', 'every_attempt', 'first_failure'),
+  })
   .map((policy) => rulesWith({ ...policy, backoff: 'none', maxDurationMs: 10 ** 9 }));
 
 /** Lets everything come to its end: every attempt fails and says so, every look and alert works, nobody interferes. */
@@ -100,6 +104,21 @@ function settleDown(history: History): void {
   }
 }
 
+/** A person restarts what has failed, it succeeds, and no callback tells of it. */
+function recoverUnreported(history: History): void {
+  const { run } = history;
+  if (run.state === 'deleted') return;
+  history.restartByPerson();
+  history.pass(1);
+  run.start(history.nowMs);
+  run.finish('success', history.nowMs + 1);
+  for (let round = 0; round < 5; round += 1) {
+    history.pass(31 * 60_000);
+    history.look(false, 'accepted');
+    history.answerAlerts(true);
+  }
+}
+
 describe('any history of one run', () => {
   test('keeps the invariants, and ends with the run retried, succeeded or given up', () => {
     const reached = new Map<string, number>();
@@ -116,6 +135,10 @@ describe('any history of one run', () => {
         if (run.state === 'failed') expect(record).not.toBeNull();
         if (record !== null) expect(record).toMatchObject({ phase: 'gave_up', outbox: [] });
         for (const { type, reason } of record?.history ?? []) reached.set(`${type} ${reason}`, 1);
+        if (record === null && run.state !== 'deleted') expect(history.openIncidents()).toEqual([]);
+        if (history.openIncidents().length > 0) reached.set('somebody was told', 1);
+        recoverUnreported(history);
+        if (run.state !== 'deleted') expect([history.record, history.openIncidents()]).toEqual([null, []]);
       }),
       { numRuns: 600 },
     );
@@ -127,6 +150,7 @@ describe('any history of one run', () => {
         'attempt_started restarted_by_person',
         'gave_up max_retries_reached',
         'gave_up state_lost',
+        'somebody was told',
       ]),
     );
   });

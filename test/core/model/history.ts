@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { ClearAnswered, RunEvent } from '../../../src/core/event.ts';
-import { dueAtOf, RunRecord } from '../../../src/core/record.ts';
+import { type AlertKind, dueAtOf, RunRecord } from '../../../src/core/record.ts';
 import type { Rules } from '../../../src/core/rules.ts';
 import { transition } from '../../../src/core/transition.ts';
 import { FAILED_AT_MS, RUN } from '../../support/records.ts';
@@ -24,6 +24,8 @@ export interface History {
   readonly record: RunRecord | null;
   readonly callbacks: Callback[];
   readonly nowMs: number;
+  /** What channels have been told of and not seen end. */
+  openIncidents(): string[];
   pass(durationMs: number): void;
   deliver(callback: Callback): void;
   success(): void;
@@ -46,6 +48,8 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
   let clearsSincePerson = 0;
   let mayRevive = false;
   const gaveUp = { alerts: 0, accepted: 0 };
+  /** Incidents that a channel knows of and takes for open. */
+  const open = new Set<string>();
 
   function apply(event: RunEvent, fate: ClearFate = 'accepted'): void {
     const before = record;
@@ -107,9 +111,17 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
     mayRevive = true;
   }
 
+  /** A channel accepts an alert; a recovery never comes first, nor without a success. */
+  function tell(kind: AlertKind, incident: string): void {
+    if (kind !== 'recovered') return void open.add(incident);
+    expect(open.delete(incident)).toBe(true);
+    expect(run.hasSucceeded).toBe(true);
+  }
+
   return {
     run,
     callbacks,
+    openIncidents: () => [...open],
     get record() {
       return record;
     },
@@ -137,8 +149,9 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
     },
     answerAlerts(accepted) {
       const due = record?.outbox.filter((alert) => alert.nextTryAtMs <= nowMs) ?? [];
-      for (const { dedupeKey, channel, kind } of due) {
+      for (const { dedupeKey, channel, kind, incident } of due) {
         if (kind === 'gave_up' && accepted) gaveUp.accepted += 1;
+        if (accepted) tell(kind, `${channel} ${incident}`);
         const nextTryAtMs = accepted ? null : nowMs + 5_000;
         apply({ type: 'alert_answered', dedupeKey, channel, accepted, detail: null, nextTryAtMs });
       }
@@ -161,6 +174,7 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
       if (record === null || underWay !== null) return;
       record = null;
       gaveUp.accepted = gaveUp.alerts;
+      open.clear();
       apply({ type: 'state_lost', detail: 'unreadable' });
     },
   };

@@ -21,6 +21,8 @@ export interface Callback {
 export interface SimulatedRun {
   readonly attempt: number;
   readonly state: 'queued' | 'running' | 'success' | 'failed' | 'deleted';
+  /** Whether any attempt has ever succeeded. */
+  readonly hasSucceeded: boolean;
   start(nowMs: number): void;
   finish(state: 'success' | 'failed', nowMs: number): void;
   /** What a clear does: a finished run begins its next attempt. */
@@ -35,6 +37,7 @@ export interface SimulatedRun {
 
 export function createSimulatedRun({ version, evidence }: RunSettings, startMs: number): SimulatedRun {
   let attempt = 1;
+  let hasSucceeded = false;
   let state: SimulatedRun['state'] = 'running';
   let marks: Fingerprint = { queuedAtMs: startMs, startedAtMs: startMs, endedAtMs: null };
 
@@ -56,12 +59,16 @@ export function createSimulatedRun({ version, evidence }: RunSettings, startMs: 
     get state() {
       return state;
     },
+    get hasSucceeded() {
+      return hasSucceeded;
+    },
     start(nowMs) {
       state = 'running';
       marks = { ...marks, startedAtMs: nowMs };
     },
     finish(how, nowMs) {
       state = how;
+      hasSucceeded ||= how === 'success';
       marks = { ...marks, endedAtMs: nowMs };
     },
     clear(nowMs) {

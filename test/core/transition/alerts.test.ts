@@ -33,7 +33,7 @@ describe('an unsent alert outlives its run', () => {
     const after = decide(record, seen('success', NEXT_ATTEMPT));
     expect(after).toMatchObject({ decision: 'cleaned_up', reason: 'run_succeeded' });
     expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'run_succeeded', outbox, dueAtMs: null });
-    expect(decide(after.next as RunRecord, alertAnswered()).next).toBeNull();
+    expect(decide(after.next as RunRecord, alertAnswered({ accepted: false })).next).toBeNull();
   });
 
   test.each(ACTIVE)('%s: the run is gone', (_phase, record) => {
@@ -59,8 +59,8 @@ describe('an unsent alert outlives its run', () => {
     }
   });
 
-  test('a run that was given up keeps its tombstone when it succeeds after all', () => {
-    const after = decide(givingUpRecord({ dueAtMs: NOW_MS }), seen('success', NEXT_ATTEMPT)).next as RunRecord;
+  test('a run that was given up and is deleted then keeps its tombstone', () => {
+    const after = decide(givingUpRecord({ dueAtMs: NOW_MS }), MISSING).next as RunRecord;
     expect(after).toMatchObject({ phase: 'giving_up', reason: 'max_retries', dueAtMs: null, outbox });
     expect(decide(after, alertAnswered()).next).toMatchObject({ phase: 'gave_up' });
   });
@@ -82,7 +82,7 @@ describe('the outbox', () => {
     expect(half).toMatchObject({ phase: 'giving_up', outbox: [pager] });
     const done = decide(half, alertAnswered({ channel: 'pager' })).next;
     const expiresAtMs = NOW_MS + rulesWith().timing.tombstoneMs;
-    expect(done).toMatchObject({ phase: 'gave_up', outbox: [], dueAtMs: expiresAtMs, expiresAtMs });
+    expect(done).toMatchObject({ phase: 'gave_up', outbox: [], expiresAtMs });
   });
 
   test('counts the tries, and says in the timeline what became of an alert', () => {

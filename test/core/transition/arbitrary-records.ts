@@ -45,6 +45,7 @@ function numbered(number: number): Failure {
 
 const alert: fc.Arbitrary<PendingAlert> = fc.record({
   dedupeKey: fc.constantFrom('k1', 'k2'),
+  incident: fc.constantFrom('i1', 'i2'),
   channel: fc.constantFrom('webhook', 'pager'),
   kind: fc.constantFrom('gave_up', 'attempt_failed'),
   reason: fc.constant('settled'),
@@ -55,6 +56,11 @@ const alert: fc.Arbitrary<PendingAlert> = fc.record({
 });
 const alerts = (minLength: number) =>
   fc.uniqueArray(alert, { selector: ({ dedupeKey, channel }) => `${dedupeKey}/${channel}`, minLength, maxLength: 4 });
+
+const told = fc.uniqueArray(
+  fc.record({ channel: fc.constantFrom('webhook', 'pager'), incident: fc.constantFrom('i1', 'i2', 'i3') }),
+  { selector: ({ channel, incident }) => `${channel}/${incident}`, maxLength: 3 },
+);
 
 const history = fc
   .oneof(fc.nat(3), fc.constantFrom(59, 60))
@@ -92,6 +98,7 @@ function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = seldom(fc.const
     previous: seldom(previous),
     held,
     outbox,
+    told,
     history,
   });
 }

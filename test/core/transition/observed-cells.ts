@@ -26,7 +26,7 @@ export const OBSERVED_CELLS: Cells = {
     waiting: 'giving_up: cleaned_up, run_succeeded',
     clearing: 'giving_up: cleaned_up, run_succeeded',
     watching: 'giving_up: cleaned_up, run_succeeded',
-    giving_up: 'giving_up: giving_up, run_succeeded',
+    giving_up: 'giving_up: cleaned_up, run_succeeded',
     gave_up: 'gone: cleaned_up, run_succeeded',
   },
   'seen failed, as before': {

@@ -90,6 +90,25 @@ describe('any step', () => {
       expect(new Set(names).size).toBe(names.length);
     });
   });
+
+  test('forgets nobody who was told but by telling them of the success, unless the run is gone', () => {
+    let recoveries = 0;
+    forAnyStep(({ record, event, after: { next, reason } }) => {
+      const isGone = ['run_missing', 'tombstone_expired', 'reset_by_operator'].includes(reason);
+      for (const told of record?.told ?? []) {
+        const isMeant = (one: { channel: string; incident: string }) =>
+          one.channel === told.channel && one.incident === told.incident;
+        const isRecovery = (alert: PendingAlert) => alert.kind === 'recovered' && isMeant(alert);
+        if (next?.told.some(isMeant) || isGone) continue;
+        expect(next?.outbox.filter(isRecovery)).toHaveLength(1);
+        expect(next?.outbox.filter(isMeant)).toHaveLength(1);
+        expect(next).toMatchObject({ phase: 'giving_up', reason: 'run_succeeded' });
+        expect(['observed', 'alert_answered']).toContain(event.type);
+        recoveries += 1;
+      }
+    });
+    expect(recoveries).toBeGreaterThan(20);
+  });
 });
 
 describe('spending a retry', () => {
@@ -211,7 +230,9 @@ describe('a given-up run', () => {
   test('comes back only by an act of a person or by evidence of one, and goes only when it is over', () => {
     forAnyStep(({ record, event, nowMs, after: { next } }) => {
       if (record?.phase !== 'giving_up' && record?.phase !== 'gave_up') return;
-      if (next?.phase === 'giving_up') return expect(record.phase).toBe('giving_up');
+      // Back into the phase that sends alerts only to tell of its success.
+      if (next?.phase === 'giving_up' && record.phase === 'gave_up') return expectRecovery(event, next);
+      if (next?.phase === 'giving_up') return;
       if (next?.phase === 'gave_up') return;
       const known = record.fingerprint;
       if (event.type === 'observed') {
@@ -234,6 +255,11 @@ describe('a given-up run', () => {
       }
     });
   });
+
+  function expectRecovery(event: RunEvent, { outbox }: RunRecord): void {
+    expect(event).toMatchObject({ type: 'observed', observation: { state: 'success' } });
+    expect(new Set(outbox.map(({ kind }) => kind))).toEqual(new Set(['recovered']));
+  }
 
   function isOver(observation: { type: string; state?: string }): boolean {
     return observation.type === 'missing' || observation.state === 'success';
