@@ -1,17 +1,25 @@
 """Reports failures and successes of Dag runs to a dagain sidecar, which then retries whole runs.
 
-One file, standard library only, for Airflow 2.10 to 3.3: put it in the dags or the plugins folder.
+One file, standard library only, for Airflow 2.10 to 3.3: put it in the plugins folder, or install it with pip.
 
-    from dagain_airflow import on_failure, on_success
+For every Dag, without touching any: set DAGAIN_LISTENER=true for all of Airflow's processes.
+
+    DAGAIN_LISTENER       true: the plugin in this file reports failed tasks, failed runs and successful runs (false)
+    DAGAIN_LISTENER_DAGS  only those of Dags whose id fits one of these globs: etl_*,report_?
+    DAGAIN_LISTENER_TAGS  only those of Dags that have one of these tags; with both, both must fit
+
+For one Dag, a notifier (or on_failure and on_success, which are plain functions):
+
+    from dagain_airflow import DagainNotifier
 
     with DAG(
         "etl",
-        default_args={"on_failure_callback": on_failure},  # each task: reported as soon as it fails
-        on_failure_callback=on_failure,  # the run: also when a task died without a word
-        on_success_callback=on_success,  # the run: the sidecar forgets it
+        default_args={"on_failure_callback": DagainNotifier()},  # each task: reported as soon as it fails
+        on_failure_callback=DagainNotifier(),  # the run: also when a task died without a word
+        on_success_callback=DagainNotifier(),  # the run: the sidecar forgets it
     ): ...
 
-The environment of the workers and of the Dag processor says where the sidecar is:
+The environment says where the sidecar is:
 
     DAGAIN_URL             http://127.0.0.1:8484
     DAGAIN_CALLBACK_TOKEN  bearer token, unless the sidecar takes anonymous callbacks (or DAGAIN_CALLBACK_TOKEN_FILE)
@@ -25,12 +33,18 @@ sweep finds failed runs whose callback never came.
 from __future__ import annotations
 
 import base64
+import collections
+import contextlib
+import copy
+import fnmatch
 import hashlib
 import hmac
 import http.client
+import importlib
 import json
 import logging
 import math
+import multiprocessing.util
 import os
 import re
 import threading
@@ -38,10 +52,19 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any, Callable, NamedTuple, Union
+from typing import Any, Callable, NamedTuple, TypeVar, Union
 from urllib.parse import SplitResult, urlsplit
 
-__all__ = ["DagainCallback", "DoNotRetryDagRun", "RetryDagRun", "dagain_callback", "on_failure", "on_success"]
+__all__ = [
+    "DagainCallback",
+    "DagainNotifier",
+    "DagainPlugin",
+    "DoNotRetryDagRun",
+    "RetryDagRun",
+    "dagain_callback",
+    "on_failure",
+    "on_success",
+]
 __version__ = "0.1.0"
 
 log = logging.getLogger("dagain_airflow")
@@ -53,11 +76,29 @@ MAX_TRIES = 2
 PAUSE_S = 0.2
 MAX_MESSAGE = 2_000
 MAX_ANSWER_BYTES = 64 * 1024
+MAX_WAITING = 1_000  # Reports of the plugin, in each of Airflow's processes.
+TELL_DROPS_EVERY_S = 60.0
 
 # Seconds, a timedelta, or text such as "90s", "5m", "2h".
 Delay = Union[int, float, str, timedelta]
 ExceptionClass = type[BaseException]
 When = Union[Callable[[Mapping[str, Any], Any], Any], ExceptionClass, tuple[ExceptionClass, ...]]
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _from_airflow(*places: str) -> Any:
+    """The first of these that can be imported. None outside Airflow, where the plain functions work all the same."""
+    for place in places:
+        module, _, name = place.rpartition(".")
+        # Whatever it is: an Airflow that cannot be imported has worse trouble than we could tell.
+        with contextlib.suppress(Exception):
+            return getattr(importlib.import_module(module), name)
+    return None
+
+
+_BaseNotifier: Any = _from_airflow("airflow.sdk.BaseNotifier", "airflow.notifications.basenotifier.BaseNotifier")
+_AirflowPlugin: Any = _from_airflow("airflow.plugins_manager.AirflowPlugin")
+_HookimplMarker: Any = _from_airflow("pluggy.HookimplMarker")
 
 
 class RetryDagRun(Exception):
@@ -83,10 +124,8 @@ class DagainCallback:
     """A failure callback with options, for tasks and Dags; made by `dagain_callback`."""
 
     def __init__(self, *, retry: Mapping[str, Any] | None = None, when: When | None = None) -> None:
-        if when is not None and not callable(when) and not _exception_classes(when):
-            raise TypeError(f"when must be a predicate, an exception class or a tuple of them, is {when!r}")
         self.retry = _plain_policy(retry or {})
-        self.when = when
+        self.when = _checked_when(when)
         self.__name__ = "dagain_callback"
 
     def __call__(self, context: Mapping[str, Any]) -> None:
@@ -103,6 +142,48 @@ def dagain_callback(*, retry: Mapping[str, Any] | None = None, when: When | None
     not match. A predicate that raises counts as yes. The Dag level knows no exception, so `when` is not asked there.
     """
     return DagainCallback(retry=retry, when=when)
+
+
+class DagainNotifier(_BaseNotifier or object):  # type: ignore[misc]
+    """A callback for `on_failure_callback` and `on_success_callback`, of tasks and of Dags: it reports what happened.
+
+    `retry` and `when` are those of `dagain_callback`; `retry` is a template. `dagain_conn_id` names a connection that
+    says where the sidecar is, instead of the environment: host, port and schema (`http` or `https`) make its URL, the
+    password is the token.
+
+    Terms that cannot be rendered forbid the retry, and the log says so.
+    """
+
+    template_fields = ("retry", "dagain_conn_id")
+
+    def __init__(
+        self, *, retry: Mapping[str, Any] | None = None, when: When | None = None, dagain_conn_id: str | None = None
+    ) -> None:
+        self.retry = _plain_policy(retry or {})
+        self.when = _checked_when(when)
+        self.dagain_conn_id = dagain_conn_id
+        super().__init__()
+
+    def __call__(self, *args: Any) -> None:
+        # Not Airflow's own, which raises where a template does.
+        if len(args) == 1:
+            _never_raise(self._report, args[0])
+
+    def notify(self, context: Mapping[str, Any]) -> None:
+        """Reports with the terms as they stand."""
+        _never_raise(_report_outcome, context, self.retry, self.when, self.dagain_conn_id)
+
+    def _report(self, context: Mapping[str, Any]) -> None:
+        # A copy, because rendering changes a notifier for good, and one stands for all tasks of a Dag.
+        notifier = copy.copy(self)
+        if "{{" in (written := json.dumps([self.retry, self.dagain_conn_id])) or "{%" in written:
+            try:
+                notifier.render_template_fields(context)
+                notifier.retry = _plain_policy(_numbers(notifier.retry))
+            except Exception:
+                log.exception("dagain: the terms %s cannot be rendered, so this failure will not be retried", written)
+                notifier.retry = {"max_retries": 0}
+        notifier.notify(context)
 
 
 def on_failure(context: Mapping[str, Any]) -> None:
@@ -125,17 +206,37 @@ def _never_raise(report: Callable[..., None], *args: Any) -> None:
 # What is reported
 
 
-def _report_failure(context: Mapping[str, Any], retry: Mapping[str, Any], when: When | None) -> None:
+def _report_failure(
+    context: Mapping[str, Any], retry: Mapping[str, Any], when: When | None, conn_id: str | None = None
+) -> None:
     if _is_dag_level(context):
         path, body = "run-failed", _run_failed(context, retry)
     else:
         path, body = "task-failed", _task_failed(context, retry, when)
-    _deliver(path, body)
+    _deliver(path, body, conn_id)
 
 
-def _report_success(context: Mapping[str, Any]) -> None:
+def _report_success(context: Mapping[str, Any], conn_id: str | None = None) -> None:
     if _is_dag_level(context):
-        _deliver("run-succeeded", _run_ids(context))
+        _deliver("run-succeeded", _run_ids(context), conn_id)
+
+
+def _report_outcome(
+    context: Mapping[str, Any], retry: Mapping[str, Any], when: When | None, conn_id: str | None
+) -> None:
+    """For a callback that is not told whether it stands for failure or for success."""
+    if _is_dag_level(context):
+        ended = _first(_text(_get(context, "reason")), _text(_get(_get(context, "dag_run"), "state")))
+        has_failed = ended != "success"
+    else:
+        state = _text(_get(_task_instance(context), "state"))
+        # 3.0.0 knows no states here. The Dag processor calls back for lost tasks only, and tells no exception.
+        no_exception = "exception" in context and _get(context, "exception") is None
+        has_failed = state == "failed" or (state in (None, "running") and not no_exception)
+    if has_failed:
+        _report_failure(context, retry, when, conn_id)
+    else:
+        _report_success(context, conn_id)
 
 
 def _is_dag_level(context: Mapping[str, Any]) -> bool:
@@ -234,6 +335,13 @@ def _is_wanted(context: Mapping[str, Any], exception: Any, when: When) -> bool:
         return True
 
 
+def _checked_when(when: When | None) -> When | None:
+    """Raises TypeError: in a Dag file a mistake should show when it is parsed."""
+    if when is not None and not callable(when) and not _exception_classes(when):
+        raise TypeError(f"when must be a predicate, an exception class or a tuple of them, is {when!r}")
+    return when
+
+
 def _exception_classes(when: Any) -> tuple[ExceptionClass, ...]:
     classes = when if isinstance(when, (tuple, list)) else (when,)
     return tuple(classes) if all(isinstance(c, type) and issubclass(c, BaseException) for c in classes) else ()
@@ -253,6 +361,14 @@ def _plain_policy(retry: Mapping[str, Any]) -> dict[str, Any]:
     plain = {str(key): _delay(value) if isinstance(value, timedelta) else value for key, value in retry.items()}
     json.dumps(plain, allow_nan=False)
     return plain
+
+
+def _numbers(retry: Mapping[str, Any]) -> dict[str, Any]:
+    """A template renders to text, also where a number is meant."""
+    return {
+        key: int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+        for key, value in retry.items()
+    }
 
 
 def _delay(value: Any) -> Any:
@@ -391,13 +507,13 @@ class _Unreachable(Exception):
     pass
 
 
-def _deliver(path: str, body: dict[str, Any]) -> None:
+def _deliver(path: str, body: dict[str, Any], conn_id: str | None = None) -> None:
     what = f"{path} of run {body.get('dag_id')} {body.get('dag_run_id')}"
     if not body.get("dag_id") or not body.get("dag_run_id") or (path == "task-failed" and not body.get("task_id")):
         log.error("dagain: %s cannot be reported, because Airflow's context does not say which it is", what)
         return
     try:
-        settings = _settings()
+        settings = _settings(conn_id)
     except (OSError, ValueError) as error:
         log.error("dagain: %s was not reported: %s", what, error)
         return
@@ -411,8 +527,12 @@ def _deliver(path: str, body: dict[str, Any]) -> None:
 
     # In a thread, because a look-up of a name or an answer that trickles in can outlast any socket's own timeout.
     thread = threading.Thread(target=send, name="dagain", daemon=True)
-    thread.start()
-    thread.join(settings.timeout_s)
+    try:
+        thread.start()
+        thread.join(settings.timeout_s)
+    except RuntimeError:
+        # No thread can be started any more while the interpreter ends.
+        send()
     where = f"{settings.url.scheme}://{settings.url.netloc.rpartition('@')[2]}"
     _log_outcome(what, where, outcome[0] if outcome else _Unreachable(f"no answer within {settings.timeout_s:g} s"))
 
@@ -424,7 +544,9 @@ def _log_outcome(what: str, where: str, outcome: _Answer | Exception) -> None:
     status, body = outcome
     known = body if isinstance(body, dict) else {}
     if 200 <= status < 300 and "decision" in known:
-        log.info("dagain: %s: %s", what, _summary(known))
+        # The plugin reports every successful run, and most of them never failed.
+        level = logging.DEBUG if known["decision"] == "unknown_run" else logging.INFO
+        log.log(level, "dagain: %s: %s", what, _summary(known))
     elif 200 <= status < 300:
         log.error("dagain: %s was answered %s, but not by dagain: is DAGAIN_URL (%s) right?", what, status, where)
     else:
@@ -509,11 +631,34 @@ def _json_object(raw: bytes) -> Any:
 # Settings
 
 
-def _settings() -> _Settings:
-    url = urlsplit((os.environ.get("DAGAIN_URL") or DEFAULT_URL).strip())
+def _settings(conn_id: str | None) -> _Settings:
+    secret, timeout_s = _secret("DAGAIN_WEBHOOK_SECRET"), _timeout_s()
+    if conn_id is not None:
+        url, token = _of_connection(conn_id)
+        return _Settings(url, token, secret, timeout_s)
+    url = _url((os.environ.get("DAGAIN_URL") or DEFAULT_URL).strip(), "DAGAIN_URL")
+    return _Settings(url, _secret("DAGAIN_CALLBACK_TOKEN"), secret, timeout_s)
+
+
+def _url(written: str, of: str) -> SplitResult:
+    url = urlsplit(written)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f"DAGAIN_URL must be a URL such as {DEFAULT_URL}, is {url.geturl()!r}")
-    return _Settings(url, _secret("DAGAIN_CALLBACK_TOKEN"), _secret("DAGAIN_WEBHOOK_SECRET"), _timeout_s())
+        raise ValueError(f"{of} must be a URL such as {DEFAULT_URL}, is {url.geturl()!r}")
+    return url
+
+
+def _of_connection(conn_id: str) -> tuple[SplitResult, str | None]:
+    hook = _from_airflow("airflow.sdk.bases.hook.BaseHook", "airflow.hooks.base.BaseHook")
+    try:
+        found = hook.get_connection(conn_id)
+    except Exception as error:
+        raise ValueError(f"the connection {conn_id!r} cannot be read: {_str(error)}") from error
+    host = (found.host or "").strip()
+    written = host if "://" in host else f"{found.schema or 'http'}://{host}"
+    url = _url(written, f"the connection {conn_id!r}")
+    if found.port and url.port is None:
+        url = url._replace(netloc=f"{url.netloc}:{found.port}")
+    return url, found.password or None
 
 
 def _secret(name: str) -> str | None:
@@ -535,3 +680,175 @@ def _timeout_s() -> float:
         return DEFAULT_TIMEOUT_S
     seconds = float(match[1]) * {"ms": 0.001, "m": 60.0}.get(match[2] or "s", 1.0)
     return min(max(seconds, 0.1), MAX_TIMEOUT_S) if math.isfinite(seconds) else DEFAULT_TIMEOUT_S
+
+
+# The plugin
+
+
+def _hookimpl(function: _Function) -> _Function:
+    return _HookimplMarker("airflow")(function) if _HookimplMarker else function
+
+
+class _Outbox:
+    """Reports on their way, sent by a thread that lives while there are any.
+
+    Airflow never waits for it, but for `flush`. When it is full, reports are dropped and counted.
+    """
+
+    def __init__(self) -> None:
+        self._forget()
+        # What the parent was told, the parent sends; and its lock may be held for ever in the child.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: collections.deque[tuple[str, dict[str, Any]]] = collections.deque()
+        self._is_sending = False
+        self._flushes_at_exit = False
+        self._dropped = 0
+        self._told_at = -math.inf
+
+    def add(self, path: str, body: dict[str, Any]) -> None:
+        with self._changed:
+            if len(self._waiting) >= MAX_WAITING:
+                self._dropped += 1
+            else:
+                self._waiting.append((path, body))
+            if not self._is_sending:
+                self._flush_at_exit()
+                threading.Thread(target=self._send_all, name="dagain-plugin", daemon=True).start()
+                self._is_sending = True
+        self._tell_drops()
+
+    def flush(self) -> None:
+        """Waits until everything is sent, for at most one delivery's time."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_sending, _timeout_s() + PAUSE_S)
+
+    def _flush_at_exit(self) -> None:
+        if not self._flushes_at_exit:
+            # Not atexit: Airflow 2's Dag processor has children that end without it, and this covers both.
+            multiprocessing.util.Finalize(None, self.flush, exitpriority=0)
+            self._flushes_at_exit = True
+
+    def _send_all(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting:
+                    self._is_sending = False
+                    self._changed.notify_all()
+                    break
+                path, body = self._waiting.popleft()
+            _never_raise(_deliver, path, body)
+        self._tell_drops()
+
+    def _tell_drops(self) -> None:
+        with self._changed:
+            if self._dropped == 0 or time.monotonic() - self._told_at < TELL_DROPS_EVERY_S:
+                return
+            dropped, self._dropped, self._told_at = self._dropped, 0, time.monotonic()
+        log.error("dagain: %d reports were dropped, because %d already wait: is the sidecar up?", dropped, MAX_WAITING)
+
+
+class _Listener:
+    """Turns what Airflow tells of every task and every run into reports.
+
+    It runs in the scheduler, the API server and the task's own process: it reads only what is at hand, never asks the
+    database, and leaves the sending to the outbox.
+    """
+
+    def __init__(self, outbox: _Outbox) -> None:
+        self._outbox = outbox
+
+    # Airflow 2 also offers the session: a hook takes what it names.
+    @_hookimpl
+    def on_task_instance_failed(self, previous_state: Any, task_instance: Any, error: Any) -> None:
+        _never_raise(self._task_failed, previous_state, task_instance, error)
+
+    @_hookimpl
+    def on_dag_run_failed(self, dag_run: Any, msg: str) -> None:
+        _never_raise(self._run_failed, dag_run, msg)
+
+    @_hookimpl
+    def on_dag_run_success(self, dag_run: Any, msg: str) -> None:
+        _never_raise(self._run_succeeded, dag_run)
+
+    # A task's process ends without running exit handlers.
+    @_hookimpl
+    def before_stopping(self, component: Any) -> None:
+        _never_raise(self._outbox.flush)
+
+    def _task_failed(self, previous_state: Any, ti: Any, error: Any) -> None:
+        task = _get(ti, "task")
+        # Without a previous state it was a person who set the task to failed.
+        if previous_state is None or not _has_failed_for_good(ti) or not _is_selected(ti, _get(task, "dag")):
+            return
+        context = {"ti": ti, "task": task, "dag_run": _run_of(ti), "exception": error}
+        self._outbox.add("task-failed", _task_failed(context, {}, None))
+
+    def _run_failed(self, run: Any, message: str) -> None:
+        if not _is_selected(run, _get(run, "dag")):
+            return
+        reason = _reason(run, message)
+        if reason is None:
+            log.info("dagain: run %s was set to failed by hand, so it is not reported", _get(run, "run_id"))
+            return
+        self._outbox.add("run-failed", _run_failed({"dag_run": run, "reason": reason}, {}))
+
+    def _run_succeeded(self, run: Any) -> None:
+        if _is_selected(run, _get(run, "dag")):
+            self._outbox.add("run-succeeded", _run_ids({"dag_run": run}))
+
+
+def _is_selected(of_dag: Any, dag: Any) -> bool:
+    dag_id, globs, wanted = str(_get(of_dag, "dag_id")), _list("DAGAIN_LISTENER_DAGS"), _list("DAGAIN_LISTENER_TAGS")
+    if globs and not any(fnmatch.fnmatchcase(dag_id, glob) for glob in globs):
+        return False
+    # Tags that are not at hand select nothing: the scheduler knows them when it tells of the run.
+    return not wanted or any(_text(tag) in wanted for tag in _get(dag, "tags") or ())
+
+
+def _has_failed_for_good(ti: Any) -> bool:
+    """Not when a retry of the task itself follows."""
+    state = _text(_get(ti, "state"))
+    if state is not None:
+        return state == "failed"
+    # 3.0.0 does not say.
+    tries, max_tries = _int(_get(ti, "try_number")), _int(_get(ti, "max_tries"))
+    return tries is not None and max_tries is not None and tries > max_tries
+
+
+def _run_of(ti: Any) -> Any:
+    """Where it is at hand: on Airflow 3 the worker was told, elsewhere a database might have to be asked."""
+    told = _get(_get(ti, "_ti_context_from_server"), "dag_run")
+    return told if told is not None else _get(_get(ti, "__dict__"), "dag_run")
+
+
+def _reason(run: Any, message: str) -> str | None:
+    """Why Airflow itself set the run to failed; None when a person did."""
+    if message in ("task_failure", "all_tasks_deadlocked", "timed_out"):
+        return message
+    # Before 3.2 nothing is said of a time-out, and before 3.3 nothing of a person, who is heard where no Dag is at hand.
+    limit, start = _get(_get(run, "dag"), "dagrun_timeout"), _get(run, "start_date")
+    if message or not isinstance(limit, timedelta) or not isinstance(start, datetime):
+        return None
+    end = _get(run, "end_date") or datetime.now(timezone.utc)
+    return "timed_out" if end - start >= limit else None
+
+
+def _list(name: str) -> list[str]:
+    return [part.strip() for part in (os.environ.get(name) or "").split(",") if part.strip()]
+
+
+def _is_on(name: str) -> bool:
+    written = (os.environ.get(name) or "false").strip().lower()
+    if written not in ("true", "false"):
+        log.error("dagain: %s must be true or false, is %r: taken for false", name, written)
+    return written == "true"
+
+
+class DagainPlugin(_AirflowPlugin or object):  # type: ignore[misc]
+    """Found by Airflow in the plugins folder or through the installed package; does nothing unless DAGAIN_LISTENER=true."""
+
+    name = "dagain"
+    listeners = [_Listener(_Outbox())] if _is_on("DAGAIN_LISTENER") else []

@@ -8,7 +8,13 @@ import { Flag, LogLevel, Tokens, Url, WebhookSecret, WebhookSecrets, WholeNumber
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Read by the callbacks inside Airflow, which may share an environment with the service. */
-const OF_THE_AIRFLOW_SIDE = ['DAGAIN_URL', 'DAGAIN_TIMEOUT'];
+const OF_THE_AIRFLOW_SIDE = [
+  'DAGAIN_URL',
+  'DAGAIN_TIMEOUT',
+  'DAGAIN_LISTENER',
+  'DAGAIN_LISTENER_DAGS',
+  'DAGAIN_LISTENER_TAGS',
+];
 
 /** A setting: its schema, what it is for, and whether it is a secret (then `NAME_FILE` works as well). */
 export interface Setting<T> {

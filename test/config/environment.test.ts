@@ -138,6 +138,7 @@ describe('readEnvironment', () => {
 
   test('what the callbacks inside Airflow read may stand in the same environment', () => {
     expect(problemsOf({ DAGAIN_URL: 'http://dagain:8484', DAGAIN_TIMEOUT: '5' })).toEqual([]);
+    expect(problemsOf({ DAGAIN_LISTENER: 'true', DAGAIN_LISTENER_DAGS: 'x', DAGAIN_LISTENER_TAGS: 'y' })).toEqual([]);
   });
 });
 

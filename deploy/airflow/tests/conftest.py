@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+SOURCES = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(SOURCES))
 
 DECISION = {
     "decision": "retry_scheduled",
