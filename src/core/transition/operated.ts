@@ -4,7 +4,7 @@ import type { Failure, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { giveUpQuietly } from './steps.ts';
+import { giveUp } from './steps.ts';
 
 /**
  * A person acts on the record. What cannot be done in its phase changes nothing: the decision is then `stale`, and the
@@ -50,8 +50,9 @@ function pause(record: RunRecord, noted: RunRecord, { actor, comment }: Operated
 function cancel(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number): Transition {
   if (record.phase === 'clearing') return refused(record, 'clear_under_way');
   if (record.phase === 'giving_up' || record.phase === 'gave_up') return unchanged(record, 'giving_up', 'given_up');
+  const silent: Rules = { ...rules, policy: { ...rules.policy, alertChannels: [] } };
   const fingerprint = record.phase === 'waiting' ? record.fingerprint : null;
-  return giveUpQuietly({ ...noted, held: null }, 'cancelled_by_operator', fingerprint, rules, nowMs);
+  return giveUp({ ...noted, held: null }, 'cancelled_by_operator', fingerprint, silent, nowMs);
 }
 
 /** The delay is over now. The retry counts like any other. */

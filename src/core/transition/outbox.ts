@@ -13,18 +13,14 @@ export function pendingAlerts(
 ): PendingAlert[] {
   if (!isWanted(kind, record, policy)) return [];
   const sent: AlertKind = kind === 'attempt_failed' && policy.alerts === 'first_failure' ? 'first_failure' : kind;
-  const incident = incidentOf(record);
+  // The time of the first failure tells two counts of one run apart.
+  const incident = `dagain/${formatRunKey(record)}/${record.firstFailedAtMs}`;
   const dedupeKey = `${incident}/${sent}/${record.attempt}`;
   const isPending = (channel: string) =>
     record.outbox.some((alert) => alert.dedupeKey === dedupeKey && alert.channel === channel);
   const channels = policy.alertChannels.filter((channel) => !isPending(channel));
   const fields = { kind: sent, reason, attempt: record.attempt, ...unsent(nowMs) };
   return channels.map((channel) => ({ dedupeKey, incident, channel, ...fields }));
-}
-
-/** What the alerts of one count share: the time of the first failure tells two counts of one run apart. */
-export function incidentOf(record: RunRecord): string {
-  return `dagain/${formatRunKey(record)}/${record.firstFailedAtMs}`;
 }
 
 /** An alert that nobody has tried to send yet. */

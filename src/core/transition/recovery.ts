@@ -1,6 +1,6 @@
 import type { PendingAlert, RunRecord, Told } from '../record.ts';
 import type { Timing } from '../rules.ts';
-import { incidentOf, unsent } from './outbox.ts';
+import { unsent } from './outbox.ts';
 
 /** Beyond this the oldest are forgotten: every give-up that a person restarts adds one for each channel. */
 const MAX_TOLD = 40;
@@ -12,11 +12,6 @@ export function withTold(told: readonly Told[], { kind, channel, incident }: Pen
   const isKnown = told.some((one) => isSame(one, { channel, incident }));
   if (kind === 'recovered' || isKnown) return [...told];
   return [...told, { channel, incident }].slice(-MAX_TOLD);
-}
-
-/** Whether somebody has accepted an alert of this very count. */
-export function isToldOf(record: RunRecord): boolean {
-  return record.told.some(({ incident }) => incident === incidentOf(record));
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { type CommonFields, commonOf, describeFailures, MAX_DETAIL_LENGTH, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
-import { isToldOf, nextRecoveryLookMs } from './recovery.ts';
+import { nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition } from './result.ts';
 
 /** The policy's word on the record as it stands. */
@@ -60,17 +60,11 @@ export function refuse(
   detail?: string,
 ): Transition {
   const { reason, maxRetries } = judgement;
-  const neverOurs = record.retriesUsed === 0 && record.outbox.length === 0 && !isToldOf(record);
+  const isUntold = record.outbox.length === 0 && record.told.length === 0;
+  const neverOurs = record.retriesUsed === 0 && isUntold;
   const isQuiet = neverOurs && reason !== 'never_on' && reason !== 'max_duration_reached';
   // Without a tombstone the next delivery of a failure that alone is retried would start what the others forbid.
-  if (isQuiet && !wouldRetryAny(record, rules, nowMs)) {
-    // Who was told of an earlier count, before a person restarted the run, still hears of its recovery.
-    if (record.told.length === 0) return become(null, 'not_retryable', reason);
-    return {
-      ...giveUpQuietly({ ...record, maxRetries }, reason, fingerprint, rules, nowMs),
-      decision: 'not_retryable',
-    };
-  }
+  if (isQuiet && !wouldRetryAny(record, rules, nowMs)) return become(null, 'not_retryable', reason);
   return giveUp({ ...record, maxRetries }, reason, fingerprint, rules, nowMs, detail);
 }
 
@@ -107,18 +101,6 @@ export function giveUp(
     fingerprint,
   };
   return become(outbox.length > 0 ? givingUp : entomb(givingUp, rules, nowMs), 'giving_up', reason);
-}
-
-/** No more retries, and no alert. */
-export function giveUpQuietly(
-  record: RunRecord,
-  reason: Reason,
-  fingerprint: Fingerprint | null,
-  rules: Rules,
-  nowMs: number,
-): Transition {
-  const silent: Rules = { ...rules, policy: { ...rules.policy, alertChannels: [] } };
-  return giveUp(record, reason, fingerprint, silent, nowMs);
 }
 
 /** All alerts are out: what is left only keeps late callbacks from starting anything. */

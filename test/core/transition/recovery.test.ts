@@ -129,22 +129,14 @@ describe('who has been told', () => {
     expect(next?.told).toEqual([...told.slice(1), ...TOLD]);
   });
 
-  test('a run whose retries are switched off after somebody was told of its failure does not go quietly', () => {
-    const rules = rulesWith({ maxRetries: 0 });
-    const told = [{ channel: 'webhook', incident: `${INCIDENT}/${FAILED_AT_MS}` }];
-    const { next } = decide(confirmingRecord({ told }), seen('failed'), NOW_MS, rules);
-    expect(next).toMatchObject({ phase: 'giving_up', reason: 'retries_off', told, outbox: [{ kind: 'gave_up' }] });
-    expect(decide(confirmingRecord(), seen('failed'), NOW_MS, rules).next).toBeNull();
-  });
-
-  test('a restart by a person that fails and is not retried keeps the tombstone, and alerts nobody again', () => {
+  test('a run of which somebody was told never ends quietly, also after a restart by a person', () => {
     const rules = rulesWith({ maxRetries: 0 });
     for (const record of [gaveUpRecord({ told: TOLD }), confirmingRecord({ told: TOLD })]) {
-      const { next, decision } = decide(record, seen('failed', NEXT_ATTEMPT), NOW_MS, rules);
-      expect(decision).toBe('not_retryable');
-      expect(next).toMatchObject({ phase: 'gave_up', reason: 'retries_off', told: TOLD, outbox: [] });
-      expect(next).toMatchObject({ dueAtMs: NOW_MS + 60_000, fingerprint: NEXT_ATTEMPT });
+      const { next } = decide(record, seen('failed', NEXT_ATTEMPT), NOW_MS, rules);
+      expect(next).toMatchObject({ phase: 'giving_up', reason: 'retries_off', told: TOLD });
+      expect(next?.outbox).toMatchObject([{ kind: 'gave_up', channel: 'webhook' }]);
     }
+    expect(decide(confirmingRecord(), seen('failed'), NOW_MS, rules).next).toBeNull();
   });
 });
 
