@@ -1,119 +1,63 @@
-import { formatRunKey } from "../../../src/core/run-key.ts";
-import type { SimEventOf } from "../events.ts";
-import type { Watcher } from "../journal.ts";
-import {
-	type CheckContext,
-	hasEndedWell,
-	isAnotherGiveUp,
-	isGivenUp,
-} from "./context.ts";
+import { formatRunKey } from '../../../src/core/run-key.ts';
+import type { SimEventOf } from '../events.ts';
+import type { Watcher } from '../journal.ts';
+import { type CheckContext, hasEndedWell, isAnotherGiveUp, isGivenUp } from './context.ts';
 
 /** Invariant 7 while things happen; what is still owed at the end is told by `owed`. */
 export interface AlertCheck {
-	readonly watch: Watcher;
-	/** Give-ups that some channel has not heard of. */
-	owed(): string[];
-	/** Whether every channel has accepted a give-up of the run that came no earlier than this. */
-	hasToldSince(name: string, sinceMs: number): boolean;
+  readonly watch: Watcher;
+  /** Give-ups that some channel has not heard of. */
+  owed(): string[];
+  /** Whether every channel has accepted a give-up of the run that came no earlier than this. */
+  hasToldSince(name: string, sinceMs: number): boolean;
 }
 
 interface GiveUp {
-	readonly name: string;
-	readonly key: string;
-	readonly atMs: number;
-	readonly missing: Set<string>;
+  readonly name: string;
+  readonly key: string;
+  readonly atMs: number;
+  readonly missing: Set<string>;
 }
 
-export function checkAlerts({
-	journal,
-	nowMs,
-	scenario,
-}: CheckContext): AlertCheck {
-	const giveUps: GiveUp[] = [];
-	const accepted = new Set<string>();
+export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCheck {
+  const giveUps: GiveUp[] = [];
+  const accepted = new Set<string>();
 
-	function onGiveUp({ key, after }: SimEventOf<"swapped">): void {
-		const name = formatRunKey(key);
-		// Whoever cancels knows.
-		if (
-			!isGivenUp(after) ||
-			hasEndedWell(after) ||
-			after.reason === "cancelled_by_operator"
-		)
-			return;
-		const alerts = after.outbox.filter((alert) => alert.kind === "gave_up");
-		const keys = new Set(
-			alerts
-				.filter(({ attempt }) => attempt === after.attempt)
-				.map((alert) => alert.dedupeKey),
-		);
-		const [dedupeKey = ""] = keys;
-		const channels = alerts
-			.filter((alert) => alert.dedupeKey === dedupeKey)
-			.map((alert) => alert.channel);
-		const unheard = scenario.channels.filter(
-			(channel) => !channels.includes(channel),
-		);
-		if (keys.size !== 1 || unheard.length > 0) {
-			journal.violate(
-				"a give-up is told",
-				`${name} (${after.reason}): no alert for ${unheard.join(", ")}`,
-			);
-		}
-		if (giveUps.some((one) => one.key === dedupeKey)) {
-			journal.violate(
-				"each give-up has a key of its own",
-				`${name}: ${dedupeKey} again`,
-			);
-		}
-		giveUps.push({
-			name,
-			key: dedupeKey,
-			atMs: nowMs(),
-			missing: new Set(scenario.channels),
-		});
-		journal.count(`gave up: ${after.reason}`);
-	}
+  function onGiveUp({ key, after }: SimEventOf<'swapped'>): void {
+    const name = formatRunKey(key);
+    // Whoever cancels knows.
+    if (!isGivenUp(after) || hasEndedWell(after) || after.reason === 'cancelled_by_operator') return;
+    const alerts = after.outbox.filter((alert) => alert.kind === 'gave_up');
+    const keys = new Set(alerts.filter(({ attempt }) => attempt === after.attempt).map((alert) => alert.dedupeKey));
+    const [dedupeKey = ''] = keys;
+    const channels = alerts.filter((alert) => alert.dedupeKey === dedupeKey).map((alert) => alert.channel);
+    const unheard = scenario.channels.filter((channel) => !channels.includes(channel));
+    if (keys.size !== 1 || unheard.length > 0) {
+      journal.violate('a give-up is told', `${name} (${after.reason}): no alert for ${unheard.join(', ')}`);
+    }
+    if (giveUps.some((one) => one.key === dedupeKey)) {
+      journal.violate('each give-up has a key of its own', `${name}: ${dedupeKey} again`);
+    }
+    giveUps.push({ name, key: dedupeKey, atMs: nowMs(), missing: new Set(scenario.channels) });
+    journal.count(`gave up: ${after.reason}`);
+  }
 
-	function onAccepted({
-		channel,
-		dedupeKey,
-		kind,
-		key,
-	}: SimEventOf<"alerted">): void {
-		journal.count(
-			accepted.has(`${channel} ${dedupeKey}`)
-				? "alerts: accepted again"
-				: `alerts: ${kind}`,
-		);
-		accepted.add(`${channel} ${dedupeKey}`);
-		if (kind !== "gave_up") return;
-		const meant = giveUps.find((one) => one.key === dedupeKey);
-		if (meant === undefined)
-			journal.violate(
-				"no alert without a give-up",
-				`${formatRunKey(key)}: ${dedupeKey}`,
-			);
-		meant?.missing.delete(channel);
-	}
+  function onAccepted({ channel, dedupeKey, kind, key }: SimEventOf<'alerted'>): void {
+    journal.count(accepted.has(`${channel} ${dedupeKey}`) ? 'alerts: accepted again' : `alerts: ${kind}`);
+    accepted.add(`${channel} ${dedupeKey}`);
+    if (kind !== 'gave_up') return;
+    const meant = giveUps.find((one) => one.key === dedupeKey);
+    if (meant === undefined) journal.violate('no alert without a give-up', `${formatRunKey(key)}: ${dedupeKey}`);
+    meant?.missing.delete(channel);
+  }
 
-	return {
-		watch(event) {
-			if (
-				event.type === "swapped" &&
-				isAnotherGiveUp(event.before, event.after)
-			)
-				onGiveUp(event);
-			if (event.type === "alerted") onAccepted(event);
-		},
-		owed: () =>
-			giveUps
-				.filter(({ missing }) => missing.size > 0)
-				.map(({ name, key }) => `${name}: ${key}`),
-		hasToldSince: (name, sinceMs) =>
-			giveUps.some(
-				(one) =>
-					one.name === name && one.atMs >= sinceMs && one.missing.size === 0,
-			),
-	};
+  return {
+    watch(event) {
+      if (event.type === 'swapped' && isAnotherGiveUp(event.before, event.after)) onGiveUp(event);
+      if (event.type === 'alerted') onAccepted(event);
+    },
+    owed: () => giveUps.filter(({ missing }) => missing.size > 0).map(({ name, key }) => `${name}: ${key}`),
+    hasToldSince: (name, sinceMs) =>
+      giveUps.some((one) => one.name === name && one.atMs >= sinceMs && one.missing.size === 0),
+  };
 }

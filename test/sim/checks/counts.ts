@@ -1,18 +1,18 @@
-import { formatRunKey } from "../../../src/core/run-key.ts";
-import type { SimEventOf } from "../events.ts";
-import type { Watcher } from "../journal.ts";
-import { type CheckContext, hasEndedWell, isGivenUp } from "./context.ts";
-import { capsOf, exceededCap, layersFor } from "./expected-policy.ts";
+import { formatRunKey } from '../../../src/core/run-key.ts';
+import type { SimEventOf } from '../events.ts';
+import type { Watcher } from '../journal.ts';
+import { type CheckContext, hasEndedWell, isGivenUp } from './context.ts';
+import { capsOf, exceededCap, layersFor } from './expected-policy.ts';
 
 /** A count of retries as it really is: what took effect in Airflow, and whether a person opened another count. */
 interface Count {
-	/** Clears of ours that took effect. */
-	clears: number;
-	gaveUp: string | null;
-	/** When a person last restarted the run while we were still busy with it. */
-	restartedAtMs: number | null;
-	/** When the latest look at the run was shown on which a change of its record rests. */
-	lookedAtMs: number;
+  /** Clears of ours that took effect. */
+  clears: number;
+  gaveUp: string | null;
+  /** When a person last restarted the run while we were still busy with it. */
+  restartedAtMs: number | null;
+  /** When the latest look at the run was shown on which a change of its record rests. */
+  lookedAtMs: number;
 }
 
 /**
@@ -20,175 +20,101 @@ interface Count {
  * given up is not cleared again, unless a person has restarted it, which opens a new count.
  */
 export function checkCounts(context: CheckContext): Watcher {
-	const { journal, nowMs, stored } = context;
-	const counts = new Map<string, Count>();
-	const shown = new Map<string, number>();
-	const hidden = new Set<string>();
-	const operations = new Set<string>();
+  const { journal, nowMs, stored } = context;
+  const counts = new Map<string, Count>();
+  const shown = new Map<string, number>();
+  const hidden = new Set<string>();
+  const operations = new Set<string>();
 
-	function countOf(name: string): Count {
-		const known = counts.get(name) ?? {
-			clears: 0,
-			gaveUp: null,
-			restartedAtMs: null,
-			lookedAtMs: 0,
-		};
-		counts.set(name, known);
-		return known;
-	}
+  function countOf(name: string): Count {
+    const known = counts.get(name) ?? { clears: 0, gaveUp: null, restartedAtMs: null, lookedAtMs: 0 };
+    counts.set(name, known);
+    return known;
+  }
 
-	function open(count: Count): void {
-		Object.assign(count, { clears: 0, gaveUp: null, restartedAtMs: null });
-	}
+  function open(count: Count): void {
+    Object.assign(count, { clears: 0, gaveUp: null, restartedAtMs: null });
+  }
 
-	function onPerson({
-		key,
-		act,
-		stateBefore,
-		restarted,
-	}: SimEventOf<"person">): void {
-		// A success that somebody calls a failure may be retried as well.
-		if (!restarted && (act !== "mark failed" || stateBefore !== "success"))
-			return;
-		const record = stored(key);
-		const count = countOf(formatRunKey(key));
-		if (record === null || isGivenUp(record) || stateBefore === "success")
-			open(count);
-		if (restarted) count.restartedAtMs = nowMs();
-	}
+  function onPerson({ key, act, stateBefore, restarted }: SimEventOf<'person'>): void {
+    // A success that somebody calls a failure may be retried as well.
+    if (!restarted && (act !== 'mark failed' || stateBefore !== 'success')) return;
+    const record = stored(key);
+    const count = countOf(formatRunKey(key));
+    if (record === null || isGivenUp(record) || stateBefore === 'success') open(count);
+    if (restarted) count.restartedAtMs = nowMs();
+  }
 
-	function onSwap(event: SimEventOf<"swapped">): void {
-		const { key, by, before, after, isIntake } = event;
-		const count = countOf(formatRunKey(key));
-		if (!isIntake)
-			count.lookedAtMs = Math.max(
-				count.lookedAtMs,
-				shown.get(`${by} ${formatRunKey(key)}`) ?? 0,
-			);
-		if (isGivenUp(after) && !isGivenUp(before) && !hasEndedWell(after))
-			count.gaveUp = after.reason;
-		onOperation(event, count);
-		const isEnd = after === null || (isGivenUp(after) && !isGivenUp(before));
-		// A restart that nobody had seen when the count was closed begins the next one.
-		if (
-			isEnd &&
-			count.restartedAtMs !== null &&
-			count.restartedAtMs >= count.lookedAtMs
-		)
-			open(count);
-		if (isEnd) count.restartedAtMs = null;
-		if (
-			before !== null &&
-			after !== null &&
-			after.retriesUsed < before.retriesUsed &&
-			count.clears > 0
-		) {
-			journal.violate(
-				"a count begins anew only with a person",
-				`${formatRunKey(key)} has ${count.clears} clears`,
-			);
-		}
-		if (
-			after?.phase === "clearing" &&
-			after.retriesUsed !== before?.retriesUsed
-		)
-			checkSpending(context, event, !hidden.has(`${by} ${key.dagId}`));
-	}
+  function onSwap(event: SimEventOf<'swapped'>): void {
+    const { key, by, before, after, isIntake } = event;
+    const count = countOf(formatRunKey(key));
+    if (!isIntake) count.lookedAtMs = Math.max(count.lookedAtMs, shown.get(`${by} ${formatRunKey(key)}`) ?? 0);
+    if (isGivenUp(after) && !isGivenUp(before) && !hasEndedWell(after)) count.gaveUp = after.reason;
+    onOperation(event, count);
+    const isEnd = after === null || (isGivenUp(after) && !isGivenUp(before));
+    // A restart that nobody had seen when the count was closed begins the next one.
+    if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= count.lookedAtMs) open(count);
+    if (isEnd) count.restartedAtMs = null;
+    if (before !== null && after !== null && after.retriesUsed < before.retriesUsed && count.clears > 0) {
+      journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
+    }
+    if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed)
+      checkSpending(context, event, !hidden.has(`${by} ${key.dagId}`));
+  }
 
-	/** What an operator grants to a given-up run lets it live again; what he resets begins anew. */
-	function onOperation(
-		{ key, by, before, after }: SimEventOf<"swapped">,
-		count: Count,
-	): void {
-		const isGranted =
-			before !== null && after !== null && after.granted > before.granted;
-		if (isGranted && isGivenUp(before)) count.gaveUp = null;
-		if (after === null && operations.has(`${by} ${formatRunKey(key)} reset`))
-			open(count);
-	}
+  /** What an operator grants to a given-up run lets it live again; what he resets begins anew. */
+  function onOperation({ key, by, before, after }: SimEventOf<'swapped'>, count: Count): void {
+    const isGranted = before !== null && after !== null && after.granted > before.granted;
+    if (isGranted && isGivenUp(before)) count.gaveUp = null;
+    if (after === null && operations.has(`${by} ${formatRunKey(key)} reset`)) open(count);
+  }
 
-	function onClear({ key, clear }: SimEventOf<"clear_over">): void {
-		if (clear === null || clear.matched === 0) return;
-		const name = formatRunKey(key);
-		const count = countOf(name);
-		count.clears += 1;
-		const record = stored(key);
-		if (count.gaveUp !== null) {
-			journal.violate(
-				"a given-up run never revives without a person",
-				`${name} was given up: ${count.gaveUp}`,
-			);
-		}
-		if (record === null || count.clears > record.retriesUsed) {
-			const spent =
-				record === null ? "no record" : `${record.retriesUsed} spent`;
-			journal.violate(
-				"a retry is spent before it is sent",
-				`${name}: ${count.clears} clears, ${spent}`,
-			);
-		}
-	}
+  function onClear({ key, clear }: SimEventOf<'clear_over'>): void {
+    if (clear === null || clear.matched === 0) return;
+    const name = formatRunKey(key);
+    const count = countOf(name);
+    count.clears += 1;
+    const record = stored(key);
+    if (count.gaveUp !== null) {
+      journal.violate('a given-up run never revives without a person', `${name} was given up: ${count.gaveUp}`);
+    }
+    if (record === null || count.clears > record.retriesUsed) {
+      const spent = record === null ? 'no record' : `${record.retriesUsed} spent`;
+      journal.violate('a retry is spent before it is sent', `${name}: ${count.clears} clears, ${spent}`);
+    }
+  }
 
-	return (event) => {
-		if (event.type === "shown")
-			shown.set(`${event.by} ${formatRunKey(event.key)}`, nowMs());
-		else if (event.type === "tags_hidden")
-			hidden.add(`${event.by} ${event.dagId}`);
-		else if (event.type === "operating")
-			operations.add(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
-		else if (event.type === "answered")
-			operations.delete(
-				`${event.by} ${formatRunKey(event.key)} ${event.action}`,
-			);
-		else if (event.type === "person") onPerson(event);
-		else if (event.type === "swapped") onSwap(event);
-		else if (event.type === "clear_over") onClear(event);
-	};
+  return (event) => {
+    if (event.type === 'shown') shown.set(`${event.by} ${formatRunKey(event.key)}`, nowMs());
+    else if (event.type === 'tags_hidden') hidden.add(`${event.by} ${event.dagId}`);
+    else if (event.type === 'operating') operations.add(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
+    else if (event.type === 'answered') operations.delete(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
+    else if (event.type === 'person') onPerson(event);
+    else if (event.type === 'swapped') onSwap(event);
+    else if (event.type === 'clear_over') onClear(event);
+  };
 }
 
 /** Invariants 1 and 4, at the swap that spends a retry. */
-function checkSpending(
-	context: CheckContext,
-	event: SimEventOf<"swapped">,
-	areTagsKnown: boolean,
-): void {
-	const { key, by, before, after, clockMs } = event;
-	const { journal, scenario } = context;
-	const name = formatRunKey(key);
-	if (
-		before?.phase !== "waiting" ||
-		after === null ||
-		after.retriesUsed !== before.retriesUsed + 1
-	) {
-		journal.violate(
-			"one retry at a time",
-			`${name}: ${before?.phase} ${before?.retriesUsed} -> ${after?.retriesUsed}`,
-		);
-		return;
-	}
-	const document = context.documentOf(by);
-	const exceeds = (withTags: boolean) => {
-		const layers = layersFor(
-			document,
-			withTags ? scenario : { dags: [] },
-			key.dagId,
-			after.override,
-		);
-		return exceededCap(
-			capsOf(layers, document, after.granted),
-			after.retriesUsedByClass,
-		);
-	};
-	const exceeded = exceeds(true);
-	// Where Airflow hides a Dag's tags, retries without them are better than none.
-	const isExcused = !areTagsKnown && exceeds(false) === null;
-	if (exceeded !== null && !isExcused)
-		journal.violate("the cap holds", `${name}: ${exceeded}`);
-	if (clockMs < before.retryAtMs) {
-		journal.violate(
-			"no clear before its due time",
-			`${name}: ${before.retryAtMs - clockMs} ms early by ${by}'s clock`,
-		);
-	}
-	if (before.held !== null) journal.violate("a held run is left alone", name);
+function checkSpending(context: CheckContext, event: SimEventOf<'swapped'>, areTagsKnown: boolean): void {
+  const { key, by, before, after, clockMs } = event;
+  const { journal, scenario } = context;
+  const name = formatRunKey(key);
+  if (before?.phase !== 'waiting' || after === null || after.retriesUsed !== before.retriesUsed + 1) {
+    journal.violate('one retry at a time', `${name}: ${before?.phase} ${before?.retriesUsed} -> ${after?.retriesUsed}`);
+    return;
+  }
+  const document = context.documentOf(by);
+  const exceeds = (withTags: boolean) => {
+    const layers = layersFor(document, withTags ? scenario : { dags: [] }, key.dagId, after.override);
+    return exceededCap(capsOf(layers, document, after.granted), after.retriesUsedByClass);
+  };
+  const exceeded = exceeds(true);
+  // Where Airflow hides a Dag's tags, retries without them are better than none.
+  const isExcused = !areTagsKnown && exceeds(false) === null;
+  if (exceeded !== null && !isExcused) journal.violate('the cap holds', `${name}: ${exceeded}`);
+  if (clockMs < before.retryAtMs) {
+    journal.violate('no clear before its due time', `${name}: ${before.retryAtMs - clockMs} ms early by ${by}'s clock`);
+  }
+  if (before.held !== null) journal.violate('a held run is left alone', name);
 }

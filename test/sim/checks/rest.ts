@@ -1,149 +1,122 @@
-import type { RunRecord } from "../../../src/core/record.ts";
-import { formatRunKey, type RunKey } from "../../../src/core/run-key.ts";
-import type { Callback } from "../../support/airflow/model/callbacks.ts";
-import type { Run } from "../../support/airflow/model/run-state.ts";
-import type { SimEvent } from "../events.ts";
-import type { Watcher } from "../journal.ts";
-import type { AlertCheck } from "./alerts.ts";
-import { type CheckContext, hasEndedWell, isAnotherGiveUp } from "./context.ts";
+import type { RunRecord } from '../../../src/core/record.ts';
+import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
+import type { Callback } from '../../support/airflow/model/callbacks.ts';
+import type { Run } from '../../support/airflow/model/run-state.ts';
+import type { SimEvent } from '../events.ts';
+import type { Watcher } from '../journal.ts';
+import type { AlertCheck } from './alerts.ts';
+import { type CheckContext, hasEndedWell, isAnotherGiveUp } from './context.ts';
 
 /** Invariants 7, 10 and 11, when nothing goes wrong any more and everything has come to rest. */
 export interface RestCheck {
-	readonly watch: Watcher;
-	/** What is still on its way, or null when nothing is. */
-	unrest(): string | null;
-	check(): void;
+  readonly watch: Watcher;
+  /** What is still on its way, or null when nothing is. */
+  unrest(): string | null;
+  check(): void;
 }
 
 /** What is known of a run apart from its record. */
 interface Knowledge {
-	/** Starts of the attempts of which a failure was accepted. */
-	readonly failures: Set<number>;
-	/** When the record last came to an end, by a give-up or a refusal, and how. */
-	endedAtMs: number;
-	how: string;
-	/** It was given up without anybody having seen the attempt or heard of its start: no later one can be told from it. */
-	isUnseen: boolean;
-	personAtMs: number;
+  /** Starts of the attempts of which a failure was accepted. */
+  readonly failures: Set<number>;
+  /** When the record last came to an end, by a give-up or a refusal, and how. */
+  endedAtMs: number;
+  how: string;
+  /** It was given up without anybody having seen the attempt or heard of its start: no later one can be told from it. */
+  isUnseen: boolean;
+  personAtMs: number;
 }
 
-export function checkRest(
-	context: CheckContext,
-	keys: () => readonly RunKey[],
-	alerts: AlertCheck,
-): RestCheck {
-	const { journal, model, nowMs, stored } = context;
-	const knowledge = new Map<string, Knowledge>();
+export function checkRest(context: CheckContext, keys: () => readonly RunKey[], alerts: AlertCheck): RestCheck {
+  const { journal, model, nowMs, stored } = context;
+  const knowledge = new Map<string, Knowledge>();
 
-	function knownOf(key: RunKey): Knowledge {
-		const name = formatRunKey(key);
-		const known = knowledge.get(name) ?? {
-			failures: new Set<number>(),
-			endedAtMs: -1,
-			how: "nothing",
-			isUnseen: false,
-			personAtMs: -1,
-		};
-		knowledge.set(name, known);
-		return known;
-	}
+  function knownOf(key: RunKey): Knowledge {
+    const name = formatRunKey(key);
+    const known = knowledge.get(name) ?? {
+      failures: new Set<number>(),
+      endedAtMs: -1,
+      how: 'nothing',
+      isUnseen: false,
+      personAtMs: -1,
+    };
+    knowledge.set(name, known);
+    return known;
+  }
 
-	function ended(key: RunKey, how: string): void {
-		Object.assign(knownOf(key), { endedAtMs: nowMs(), how });
-	}
+  function ended(key: RunKey, how: string): void {
+    Object.assign(knownOf(key), { endedAtMs: nowMs(), how });
+  }
 
-	function watch(event: SimEvent): void {
-		if (event.type === "accepted") {
-			const startMs = startOf(event.callback);
-			if (startMs !== null) knownOf(event.key).failures.add(startMs);
-			if (event.decision === "not_retryable") ended(event.key, "not retryable");
-		}
-		if (event.type === "person" || event.type === "operating")
-			knownOf(event.key).personAtMs = nowMs();
-		if (event.type !== "swapped") return;
-		const { key, before, after } = event;
-		if (isAnotherGiveUp(before, after))
-			knownOf(key).isUnseen = after.fingerprint === null;
-		if (after === null) ended(key, "removed");
-		else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
-	}
+  function watch(event: SimEvent): void {
+    if (event.type === 'accepted') {
+      const startMs = startOf(event.callback);
+      if (startMs !== null) knownOf(event.key).failures.add(startMs);
+      if (event.decision === 'not_retryable') ended(event.key, 'not retryable');
+    }
+    if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
+    if (event.type !== 'swapped') return;
+    const { key, before, after } = event;
+    if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = after.fingerprint === null;
+    if (after === null) ended(key, 'removed');
+    else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
+  }
 
-	function checkRun(key: RunKey, run: Run): void {
-		const name = formatRunKey(key);
-		const record = stored(key);
-		const known = knownOf(key);
-		if (run.state === "success" || run.startedAtMs === null) return;
-		// Without a sweep nobody hears of a run none of whose callbacks came through.
-		const isKnown = known.failures.has(run.startedAtMs);
-		if (isKnown && !known.isUnseen && known.endedAtMs < run.startedAtMs) {
-			journal.violate(
-				"every failed run comes to an end",
-				`${name}: ${known.how}, record ${record?.phase ?? "none"}`,
-			);
-		}
-		const last = run.attempts.at(-1);
-		// What a person has marked since need not concern us any more.
-		if (last?.startedBy !== "dagain" || known.personAtMs >= last.requestedAtMs)
-			return;
-		if (!alerts.hasToldSince(name, last.requestedAtMs)) {
-			journal.violate(
-				"every failed run comes to an end",
-				`${name}: our last attempt failed and nobody was told`,
-			);
-		}
-	}
+  function checkRun(key: RunKey, run: Run): void {
+    const name = formatRunKey(key);
+    const record = stored(key);
+    const known = knownOf(key);
+    if (run.state === 'success' || run.startedAtMs === null) return;
+    // Without a sweep nobody hears of a run none of whose callbacks came through.
+    const isKnown = known.failures.has(run.startedAtMs);
+    if (isKnown && !known.isUnseen && known.endedAtMs < run.startedAtMs) {
+      journal.violate('every failed run comes to an end', `${name}: ${known.how}, record ${record?.phase ?? 'none'}`);
+    }
+    const last = run.attempts.at(-1);
+    // What a person has marked since need not concern us any more.
+    if (last?.startedBy !== 'dagain' || known.personAtMs >= last.requestedAtMs) return;
+    if (!alerts.hasToldSince(name, last.requestedAtMs)) {
+      journal.violate('every failed run comes to an end', `${name}: our last attempt failed and nobody was told`);
+    }
+  }
 
-	return {
-		watch,
-		unrest() {
-			const active = keys().find(
-				(key) => model.run(key) !== undefined && !isOver(model.run(key)),
-			);
-			if (active !== undefined)
-				return `${formatRunKey(active)} is ${model.stateOf(active)}`;
-			const busy = keys().find((key) => !isAtRest(stored(key), model.run(key)));
-			return busy === undefined
-				? null
-				: `${formatRunKey(busy)} is ${stored(busy)?.phase}`;
-		},
-		check() {
-			for (const key of keys()) {
-				const run = model.run(key);
-				if (run !== undefined) checkRun(key, run);
-				if (hasEndedWell(stored(key)))
-					journal.violate(
-						"nothing is left",
-						`${formatRunKey(key)} has ended well`,
-					);
-			}
-			for (const one of alerts.owed())
-				journal.violate("a give-up is told", `nobody has accepted ${one}`);
-		},
-	};
+  return {
+    watch,
+    unrest() {
+      const active = keys().find((key) => model.run(key) !== undefined && !isOver(model.run(key)));
+      if (active !== undefined) return `${formatRunKey(active)} is ${model.stateOf(active)}`;
+      const busy = keys().find((key) => !isAtRest(stored(key), model.run(key)));
+      return busy === undefined ? null : `${formatRunKey(busy)} is ${stored(busy)?.phase}`;
+    },
+    check() {
+      for (const key of keys()) {
+        const run = model.run(key);
+        if (run !== undefined) checkRun(key, run);
+        if (hasEndedWell(stored(key))) journal.violate('nothing is left', `${formatRunKey(key)} has ended well`);
+      }
+      for (const one of alerts.owed()) journal.violate('a give-up is told', `nobody has accepted ${one}`);
+    },
+  };
 }
 
 function isOver(run: Run | undefined): boolean {
-	return run?.state === "success" || run?.state === "failed";
+  return run?.state === 'success' || run?.state === 'failed';
 }
 
 /** Where somebody was told of a failure, the run is looked at until it is gone or seen to have failed again. */
 function isAtRest(record: RunRecord | null, run: Run | undefined): boolean {
-	const isSeenFailed = (start: number | null | undefined) =>
-		run?.state === "failed" && run.startedAtMs === start;
-	return (
-		record === null ||
-		(record.phase === "gave_up" &&
-			record.outbox.length === 0 &&
-			(record.told.length === 0
-				? record.dueAtMs === record.expiresAtMs
-				: isSeenFailed(record.fingerprint?.startedAtMs)))
-	);
+  const isSeenFailed = (start: number | null | undefined) => run?.state === 'failed' && run.startedAtMs === start;
+  return (
+    record === null ||
+    (record.phase === 'gave_up' &&
+      record.outbox.length === 0 &&
+      (record.told.length === 0
+        ? record.dueAtMs === record.expiresAtMs
+        : isSeenFailed(record.fingerprint?.startedAtMs)))
+  );
 }
 
 function startOf(callback: Callback): number | null {
-	const written =
-		callback.type === "run-succeeded"
-			? undefined
-			: callback.body.dag_run?.start_date;
-	return written === undefined ? null : Date.parse(written);
+  const written = callback.type === 'run-succeeded' ? undefined : callback.body.dag_run?.start_date;
+  return written === undefined ? null : Date.parse(written);
 }
