@@ -10,12 +10,12 @@ import { type Behaviour, fail, succeed } from '../support/airflow/model/dag-defi
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
 import { serveAirflow } from '../support/airflow/serve.ts';
 import { freePort } from '../support/redis-server.ts';
-import { createRealTimers, type Timers } from '../support/timers.ts';
 import { type Alert, startAlertReceiver } from './alert-receiver.ts';
 import type { Stopper } from './crash-point.ts';
 import { startGate } from './gate.ts';
 import { startProcess } from './process.ts';
 import { startRedisTap } from './redis-tap.ts';
+import { createTimersAhead } from './timers-ahead.ts';
 
 export const RUN = { dagId: 'load', dagRunId: 'manual__2026-01-01T00:00:00+00:00' };
 const LATENCIES = { schedulerMs: 10, taskStartMs: 5, recordMs: 10, dagCallbackMs: 20, heartbeatMs: 20 };
@@ -202,20 +202,6 @@ function airflowStep(method: string, path: string): string {
   if (/\/dags\/[^/]+$/.test(bare)) return 'Airflow: Dag';
   if (/\/dagRuns\/[^/]+$/.test(bare)) return `Airflow: ${method === 'GET' ? 'run' : 'note'}`;
   return `Airflow: ${last}`;
-}
-
-/** Real time, and as much ahead of it as was told. */
-function createTimersAhead(): Timers & { aheadMs(): number; advance(byMs: number): void; stop(): void } {
-  const real = createRealTimers();
-  let aheadMs = 0;
-  return {
-    ...real,
-    nowMs: () => real.nowMs() + aheadMs,
-    aheadMs: () => aheadMs,
-    advance(byMs) {
-      aheadMs += byMs;
-    },
-  };
 }
 
 /** The write lock of the embedded store, which only one process can hold. */

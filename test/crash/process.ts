@@ -19,12 +19,15 @@ export interface ProcessOptions {
 export interface ServiceProcess {
   readonly url: string;
   readonly child: ChildProcess;
+  /** Resolves when it takes requests. @throws Error when it ends before that */
+  listening(): Promise<void>;
+  /** Three minutes, by its clock. */
+  passTime(): void;
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
 }
 
-/** Starts it; `isListening` resolves when it takes requests. */
-export function startProcess({ port, aheadMs, logFile, settings }: ProcessOptions) {
+export function startProcess({ port, aheadMs, logFile, settings }: ProcessOptions): ServiceProcess {
   const log = openSync(logFile, 'a');
   const child = spawn(process.execPath, [join(import.meta.dirname, 'service.ts')], {
     stdio: ['ignore', log, log],
@@ -53,6 +56,7 @@ export function startProcess({ port, aheadMs, logFile, settings }: ProcessOption
     url,
     child,
     listening,
+    passTime: () => void child.kill('SIGUSR2'),
     async kill() {
       if (hasEnded()) return;
       const ended = once(child, 'exit');
