@@ -20,7 +20,7 @@ export interface Toxic {
 }
 
 /** A way through toxiproxy. */
-export interface Proxy {
+export interface ToxicLink {
   readonly port: number;
   poison(toxics: readonly Toxic[]): Promise<void>;
   /** Refuses connections, and breaks those that there are. */
@@ -33,7 +33,7 @@ export interface Proxy {
 }
 
 export interface Toxiproxy {
-  open(upstreamPort: number): Promise<Proxy>;
+  open(upstreamPort: number): Promise<ToxicLink>;
   stop(): Promise<void>;
 }
 
@@ -57,7 +57,7 @@ export async function startToxiproxy(): Promise<Toxiproxy> {
   };
 }
 
-async function openProxy(api: string, name: string, upstreamPort: number): Promise<Proxy> {
+async function openProxy(api: string, name: string, upstreamPort: number): Promise<ToxicLink> {
   const port = await freePort();
   const listen = `127.0.0.1:${port}`;
   await call('POST', `${api}/proxies`, { name, listen, upstream: `127.0.0.1:${upstreamPort}`, enabled: true });

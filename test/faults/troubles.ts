@@ -1,25 +1,30 @@
 import type { Toxic } from './toxiproxy.ts';
 
-/** What a network can do to a connection; null: nothing gets through at all. */
+/** What a network can do to a connection; without toxics nothing gets through at all. */
 export interface Trouble {
   readonly name: string;
   readonly toxics: readonly Toxic[] | null;
 }
 
-export const TROUBLES: readonly Trouble[] = [
+/** Commands and requests wait in it. */
+const DELAYS: readonly Trouble[] = [
   { name: 'latency', toxics: [{ type: 'latency', attributes: { latency: 200 } }] },
   { name: 'latency and jitter', toxics: [{ type: 'latency', attributes: { latency: 250, jitter: 250 } }] },
-  { name: 'latency beyond all time-outs', toxics: [{ type: 'latency', attributes: { latency: 12_000 } }] },
   { name: 'a narrow line (1 KB/s)', toxics: [{ type: 'bandwidth', attributes: { rate: 1 } }] },
   {
     name: 'slices of a few bytes',
     toxics: [{ type: 'slicer', attributes: { average_size: 7, size_variation: 6, delay: 500 } }],
   },
   { name: 'connections that close late', toxics: [{ type: 'slow_close', attributes: { delay: 3_000 } }] },
+];
+
+/** Commands and requests fail in it. */
+const OUTAGES: readonly Trouble[] = [
+  { name: 'latency beyond all time-outs', toxics: [{ type: 'latency', attributes: { latency: 12_000 } }] },
   { name: 'connections that end after 2,000 bytes', toxics: [{ type: 'limit_data', attributes: { bytes: 2_000 } }] },
   {
-    name: 'answers that end after 700 bytes',
-    toxics: [{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 700 } }],
+    name: 'answers that end after 100 bytes',
+    toxics: [{ type: 'limit_data', stream: 'downstream', attributes: { bytes: 100 } }],
   },
   { name: 'resets', toxics: [{ type: 'reset_peer', attributes: { timeout: 100 } }] },
   {
@@ -33,4 +38,9 @@ export const TROUBLES: readonly Trouble[] = [
     toxics: [{ type: 'timeout', stream: 'downstream', attributes: { timeout: 0 } }],
   },
   { name: 'no connection at all', toxics: null },
+];
+
+export const TROUBLES = [
+  ...DELAYS.map((trouble) => ({ ...trouble, isOutage: false })),
+  ...OUTAGES.map((trouble) => ({ ...trouble, isOutage: true })),
 ];
