@@ -5,6 +5,8 @@ import type { RunKey } from '../core/run-key.ts';
 export interface Alert {
   /** Stable over retries and replicas. */
   readonly dedupeKey: string;
+  /** The same for all alerts of one count of a run: a receiver opens one incident for them, and `recovered` closes it. */
+  readonly incident: string;
   readonly kind: AlertKind;
   readonly key: RunKey;
   /** One of the stable reason words. */
@@ -15,12 +17,19 @@ export interface Alert {
   readonly firstFailedAtMs: number;
   readonly createdAtMs: number;
   readonly failures: readonly Failure[];
+  /** The run in the orchestrator's pages. */
   readonly runUrl: string | null;
+  /** The run in the service's own pages. */
+  readonly pageUrl: string | null;
+  readonly runbookUrl: string | null;
 }
 
-/** `retryable` may work later; `permanent` needs a person, and is tried again at a slower pace all the same. */
+/**
+ * `accepted` with a detail: not by everybody who was meant. `retryable` may work later; `permanent` needs a person, and is tried again at a
+ * slower pace all the same.
+ */
 export type SendResult =
-  | { readonly type: 'accepted' }
+  | { readonly type: 'accepted'; readonly detail?: string }
   | { readonly type: 'retryable'; readonly detail: string; readonly retryAfterMs: number | null }
   | { readonly type: 'permanent'; readonly detail: string };
 

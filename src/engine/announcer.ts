@@ -14,10 +14,19 @@ const PERMANENT_PAUSE_MS = 5 * 60_000;
 /** After this an alert that nobody accepts is dropped, loudly: the record must not stay for ever. */
 const ABANDON_AFTER_MS = 7 * 24 * 3_600_000;
 
+/** What alerts link to besides the orchestrator; null: no link. */
+export interface AlertLinks {
+  readonly pageOf: (key: RunKey) => string | null;
+  readonly runbookUrl: string | null;
+}
+
+const NO_LINKS: AlertLinks = { pageOf: () => null, runbookUrl: null };
+
 export interface AnnouncerDeps {
   readonly swapLoop: SwapLoop;
   readonly channels: readonly AlertChannel[];
   readonly orchestrator: Pick<Orchestrator, 'linkTo'>;
+  readonly links?: AlertLinks;
   readonly clock: Clock;
   readonly log: Log;
   readonly telemetry: Telemetry;
@@ -30,14 +39,26 @@ export interface Announcer {
 }
 
 export function createAnnouncer(deps: AnnouncerDeps): Announcer {
-  const { swapLoop, clock, log, telemetry } = deps;
+  const { swapLoop, orchestrator, clock, log, telemetry, links = NO_LINKS } = deps;
   const channels = new Map(deps.channels.map((channel) => [channel.name, channel]));
+
+  function toAlert(key: RunKey, record: RunRecord, pending: PendingAlert): Alert {
+    const { dedupeKey, incident, kind, reason, attempt, createdAtMs } = pending;
+    const { retriesUsed, maxRetries, firstFailedAtMs, failures } = record;
+    return {
+      ...{ dedupeKey, incident, kind, key, reason, attempt, createdAtMs },
+      ...{ retriesUsed, maxRetries, firstFailedAtMs, failures },
+      runUrl: orchestrator.linkTo(key),
+      pageUrl: links.pageOf(key),
+      runbookUrl: links.runbookUrl,
+    };
+  }
 
   async function send(key: RunKey, record: RunRecord, pending: PendingAlert): Promise<SendResult> {
     const channel = channels.get(pending.channel);
     if (channel === undefined) return { type: 'permanent', detail: 'no such channel is configured any more' };
     try {
-      return await channel.send(toAlert(key, record, pending, deps.orchestrator.linkTo(key)));
+      return await channel.send(toAlert(key, record, pending));
     } catch (error) {
       // A channel never rejects; one that does must neither hold up the others nor escape the count of tries.
       log.error({ err: error, run: formatRunKey(key), channel: pending.channel }, 'an alert channel failed');
@@ -51,10 +72,12 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     const nextTryAtMs = accepted ? null : nextTryMs(pending, result, clock.nowMs());
     const fields = { run: formatRunKey(key), alert: pending.kind, channel: pending.channel, reason: pending.reason };
     telemetry.alerted(pending.channel, accepted);
-    if (result.type === 'accepted') log.info(fields, 'alert accepted');
+    if (result.type === 'accepted' && result.detail !== undefined) {
+      log.warn({ ...fields, detail: result.detail }, 'alert accepted in part');
+    } else if (result.type === 'accepted') log.info(fields, 'alert accepted');
     else if (nextTryAtMs === null) log.error({ ...fields, detail: result.detail }, 'alert abandoned: nobody was told');
     else log.warn({ ...fields, detail: result.detail, nextTryAtMs }, 'alert not accepted, will be sent again');
-    const detail = result.type === 'accepted' ? null : result.detail;
+    const detail = result.detail ?? null;
     const { dedupeKey } = pending;
     await swapLoop.apply(key, {
       type: 'alert_answered',
@@ -87,20 +110,4 @@ function nextTryMs(
   const isPermanent = result.type === 'permanent' && pending.tries >= 3;
   const askedForMs = result.type === 'retryable' ? Math.min(result.retryAfterMs ?? 0, MAX_PAUSE_MS) : 0;
   return nowMs + Math.max(backoffMs, askedForMs, isPermanent ? PERMANENT_PAUSE_MS : 0);
-}
-
-function toAlert(key: RunKey, record: RunRecord, pending: PendingAlert, runUrl: string | null): Alert {
-  return {
-    dedupeKey: pending.dedupeKey,
-    kind: pending.kind,
-    key,
-    reason: pending.reason,
-    attempt: pending.attempt,
-    retriesUsed: record.retriesUsed,
-    maxRetries: record.maxRetries,
-    firstFailedAtMs: record.firstFailedAtMs,
-    createdAtMs: pending.createdAtMs,
-    failures: record.failures,
-    runUrl,
-  };
 }

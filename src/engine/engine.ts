@@ -1,7 +1,7 @@
 import type { AlertChannel } from '../alerts/port.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
-import { createAnnouncer } from './announcer.ts';
+import { type AlertLinks, createAnnouncer } from './announcer.ts';
 import type { Clock } from './clock.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { Log } from './log.ts';
@@ -17,6 +17,7 @@ export interface EngineDeps {
   readonly store: RunStore;
   readonly orchestrator: Orchestrator;
   readonly channels: readonly AlertChannel[];
+  readonly links?: AlertLinks;
   readonly policies: PolicySource;
   readonly clock: Clock;
   /** In [0, 1). */
