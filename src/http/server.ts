@@ -17,6 +17,7 @@ export interface HttpLimits {
   /** A connection on which nothing moves is dropped, for instance one whose caller does not read its answer. */
   readonly idleTimeoutMs: number;
   readonly maxHeaderBytes: number;
+  /** One more is let in at the cost of the oldest that waits for nothing; when all wait for an answer, it is refused. */
   readonly maxConnections: number;
   readonly maxRequestsPerConnection: number;
 }
@@ -82,6 +83,7 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
 
   const server = createNodeServer(limits);
   server.on('connection', (socket: Socket) => {
+    if (sockets.size >= limits.maxConnections) (longestUnused(sockets, inFlight) ?? socket).destroy();
     sockets.add(socket);
     socket.on('close', forgetSocket);
   });
@@ -103,6 +105,17 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   };
 }
 
+/**
+ * The oldest connection on which no whole request waits for its answer. Whoever opens connections and sends nothing, or
+ * never all of it, makes room for those who have something to report.
+ */
+function longestUnused(sockets: ReadonlySet<Socket>, inFlight: ReadonlySet<ServerResponse>): Socket | undefined {
+  const inUse = new Set<Socket>();
+  for (const { req } of inFlight) if (req.complete) inUse.add(req.socket);
+  for (const socket of sockets) if (!inUse.has(socket) && !socket.destroyed) return socket;
+  return undefined;
+}
+
 function createNodeServer(limits: HttpLimits): Server {
   const server = createServer({
     headersTimeout: limits.headersTimeoutMs,
@@ -113,7 +126,6 @@ function createNodeServer(limits: HttpLimits): Server {
     // Node's own answer to a missing host has no body.
     requireHostHeader: false,
   });
-  server.maxConnections = limits.maxConnections;
   server.maxRequestsPerSocket = limits.maxRequestsPerConnection;
   server.timeout = limits.idleTimeoutMs;
   return server;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -49,7 +50,7 @@ export interface Stage {
   readonly airflow: AirflowServer;
   readonly receiver: AlertReceiver;
   readonly url: string;
-  readonly folder: string;
+  readonly logFile: string;
   /** Everything that the senders of callbacks were answered, repeats included. */
   readonly answered: readonly Answered[];
   start(): Promise<void>;
@@ -58,6 +59,8 @@ export interface Stage {
   trigger(dagRunId: string): void;
   /** Sends one callback, once, outside of any Dag. */
   send(body: object): Promise<Answered>;
+  /** Three minutes pass, for the service and for Airflow. */
+  passTime(): void;
   /** Lets time pass until every run has ended, and checks that each was cleared exactly as often as its attempts say. */
   endsWell(limitMs?: number): Promise<void>;
   close(): Promise<void>;
@@ -135,7 +138,7 @@ export async function setStage({ settings = {}, wayToAirflow }: StageOptions = {
     airflow,
     receiver,
     url,
-    folder,
+    logFile: join(folder, 'service.log'),
     answered,
     async start() {
       service = start();
@@ -147,6 +150,7 @@ export async function setStage({ settings = {}, wayToAirflow }: StageOptions = {
     trigger(dagRunId) {
       for (const { dagId } of DAGS) model.trigger({ dagId, dagRunId });
     },
+    passTime,
     send: (body) => send('task-failed', body),
     async endsWell(limitMs = 30_000) {
       const giveUpAtMs = Date.now() + limitMs;
@@ -189,17 +193,18 @@ async function whereItStands(url: string, model: AirflowModel): Promise<string> 
   return `${states.join('; ')}; kept: ${kept}`;
 }
 
-async function post(url: string, body: object): Promise<Answered> {
-  try {
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-      signal: AbortSignal.timeout(10_000),
+/** Over a connection of its own, as the callbacks inside Airflow send theirs. */
+function post(url: string, body: object): Promise<Answered> {
+  const nothing: Answered = { status: 0, retryAfter: null };
+  return new Promise((resolve) => {
+    const sent = request(url, { method: 'POST', agent: false, headers: { 'content-type': 'application/json' } });
+    sent.setTimeout(10_000, () => sent.destroy());
+    sent.on('error', () => resolve(nothing));
+    sent.on('response', (answer) => {
+      const { statusCode: status = 0, headers } = answer;
+      answer.on('close', () => resolve(nothing));
+      answer.resume().on('end', () => resolve({ status, retryAfter: headers['retry-after'] ?? null }));
     });
-    await answer.arrayBuffer();
-    return { status: answer.status, retryAfter: answer.headers.get('retry-after') };
-  } catch {
-    return { status: 0, retryAfter: null };
-  }
+    sent.end(JSON.stringify(body));
+  });
 }

@@ -112,12 +112,39 @@ test('headers may be no larger than allowed', async () => {
   expect((await talk(running.port, [request(1_500)])).statuses).toEqual([431]);
 });
 
-test('no more connections than allowed are held', async () => {
-  const running = await serving({ limits: { maxConnections: 2 } });
-  const held = [connect(running.port, '127.0.0.1'), connect(running.port, '127.0.0.1')];
-  for (const socket of held) await new Promise((resolve) => socket.once('connect', resolve));
-  expect((await talk(running.port, ['GET /livez HTTP/1.1\r\nHost: x\r\n\r\n'])).text).toBe('');
-  for (const socket of held) socket.destroy();
+describe('no more connections are held than allowed', () => {
+  const GET = 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
+
+  async function hold(port: number, text: string) {
+    const socket = connect(port, '127.0.0.1').on('error', () => {});
+    const isGone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    await new Promise((resolve) => socket.once('connect', resolve));
+    if (text !== '') socket.write(text);
+    return { socket: socket.resume(), isGone };
+  }
+
+  test.each([
+    ['that brought nothing', ''],
+    ['whose headers never end', 'GET /livez HTTP/1.1\r\n'],
+    ['whose body never ends', `POST /v1/callbacks/task-failed HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{`],
+  ])('the oldest %s makes room for who has something to say', async (_what, text) => {
+    const running = await serving({ limits: { maxConnections: 2 } });
+    const [oldest, newer] = [await hold(running.port, text), await hold(running.port, text)];
+    expect((await talk(running.port, [20, GET])).statuses).toEqual([200]);
+    await oldest.isGone;
+    expect(newer.socket.destroyed).toBe(false);
+    newer.socket.destroy();
+  });
+
+  test('who waits for an answer keeps the place, and the next one is refused', async () => {
+    const running = await serving({ limits: { maxConnections: 1 } });
+    const { asked, release } = withheld(running);
+    const answer = running.post('/v1/callbacks/task-failed', TASK_FAILED);
+    await asked;
+    expect((await talk(running.port, [GET])).text).toBe('');
+    release();
+    expect((await answer).status).toBe(202);
+  });
 });
 
 test('a connection is used for a bounded number of requests', async () => {
