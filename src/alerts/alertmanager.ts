@@ -46,7 +46,7 @@ export function toAlerts(alert: Alert, settings: Pick<AlertmanagerSettings, 'fir
   return told.map((name) => ({
     labels: labelsOf(alert, name),
     annotations: annotationsOf(alert),
-    ...(alert.runUrl === null ? {} : { generatorURL: alert.runUrl }),
+    ...generatorOf(alert),
     ...(name === firing ? firingTimes(alert, settings) : resolvedTimes(settings)),
   }));
 }
@@ -57,11 +57,16 @@ function labelsOf({ key, incident }: Alert, name: AlertName): object {
     alertname: name,
     severity: SEVERITIES[name],
     service: 'dagain',
-    dag_id: key.dagId,
-    dag_run_id: key.dagRunId,
+    dag_id: oneLine(key.dagId, 250),
+    dag_run_id: oneLine(key.dagRunId, 250),
     // The last part of it tells two counts of one run apart.
     incident: incident.slice(incident.lastIndexOf('/') + 1),
   };
+}
+
+function generatorOf(alert: Alert): object {
+  const [airflow] = linksOf(alert).filter(([label]) => label === 'Airflow');
+  return airflow === undefined ? {} : { generatorURL: airflow[1] };
 }
 
 function annotationsOf(alert: Alert): object {
@@ -71,7 +76,7 @@ function annotationsOf(alert: Alert): object {
     description: causesOf(alert).join('\n'),
     reason: oneLine(alert.reason, 100),
     attempts: `${alert.attempt}, ${alert.retriesUsed} of ${alert.maxRetries} retries used`,
-    dedupe_key: alert.dedupeKey,
+    dedupe_key: alert.dedupeKey.toWellFormed(),
     ...Object.fromEntries(links),
   };
 }

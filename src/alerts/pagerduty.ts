@@ -23,35 +23,38 @@ export function createPagerDutyChannel(settings: PagerDutySettings): AlertChanne
 export function toEvent(alert: Alert, routingKey: string): object {
   const event = { routing_key: routingKey, dedup_key: dedupKeyOf(alert) };
   if (alert.kind === 'recovered') return { ...event, event_action: 'resolve' };
+  const [dagId, dagRunId] = [alert.key.dagId, alert.key.dagRunId].map((id) => oneLine(id, 250));
+  const links = linksOf(alert).map(([text, href]) => ({ href, text }));
+  const page = links.find(({ text }) => text === 'dagain');
   return {
     ...event,
     event_action: 'trigger',
     client: 'dagain',
-    ...(alert.pageUrl === null ? {} : { client_url: alert.pageUrl }),
-    links: linksOf(alert).map(([text, href]) => ({ href, text })),
+    ...(page === undefined ? {} : { client_url: page.href }),
+    links,
     payload: {
       summary: oneLine(summarise(alert), MAX_SUMMARY_LENGTH),
       source: sourceOf(alert),
       severity: alert.kind === 'gave_up' ? 'critical' : 'warning',
       timestamp: new Date(alert.createdAtMs).toISOString(),
-      component: alert.key.dagId,
+      component: dagId,
       class: alert.reason,
       custom_details: {
-        dag_id: alert.key.dagId,
-        dag_run_id: alert.key.dagRunId,
+        dag_id: dagId,
+        dag_run_id: dagRunId,
         attempt: alert.attempt,
         retries_used: alert.retriesUsed,
         max_retries: alert.maxRetries,
         first_failed_at: new Date(alert.firstFailedAtMs).toISOString(),
         causes: causesOf(alert),
-        dedupe_key: alert.dedupeKey,
+        dedupe_key: alert.dedupeKey.toWellFormed(),
       },
     },
   };
 }
 
 function dedupKeyOf({ incident }: Alert): string {
-  if (incident.length <= MAX_DEDUP_KEY_LENGTH) return incident;
+  if (incident.length <= MAX_DEDUP_KEY_LENGTH) return incident.toWellFormed();
   return `dagain/${createHash('sha256').update(incident).digest('hex')}`;
 }
 

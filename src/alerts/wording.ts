@@ -23,7 +23,7 @@ export function titleOf({ kind }: Alert): string {
 
 /** One line for people. */
 export function summarise(alert: Alert): string {
-  const run = `Dag run ${formatRunKey(alert.key)}`;
+  const run = `Dag run ${oneLine(formatRunKey(alert.key), 501)}`;
   const used = `${alert.retriesUsed} of ${alert.maxRetries} retries used`;
   switch (alert.kind) {
     case 'gave_up':
