@@ -50,6 +50,7 @@ const RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = 
   'npm run check': ['.ci/run', "step 'format, lint, types' npm run check"],
   'npm run test:e2e': ['.ci/run', 'npm run test:e2e'],
   'npm run docs': ['test/docs/docs.test.ts', 'test.each(generatedFiles())'],
+  'pip install ./deploy/airflow': ['deploy/airflow/tests/test_package.py', 'def test_pip_installs_the_folder'],
   'npm start': ['test/cli/serve.test.ts', 'the quick start of the README starts it'],
   'dagain policy check deploy/policy/example.yaml': [
     'test/cli/policy.test.ts',

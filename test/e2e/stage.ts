@@ -31,14 +31,15 @@ export function chosenVersions(): AirflowVersion[] {
   return versions;
 }
 
-/** `airflowEnv` wins over the harness's own settings. */
+/** `airflowEnv` wins over the harness's own settings; `fillDags` makes the dags folder and returns it. */
 export async function setStage(
   version: AirflowVersion,
   dagIds: readonly string[],
   airflowEnv: Readonly<Record<string, string>> = {},
+  fillDags: (folder: string) => Promise<string> = makeDagsFolder,
 ): Promise<Stage> {
   const folder = await mkdtemp(join(tmpdir(), `dagain-e2e-${version}-`));
-  const dagsFolder = await makeDagsFolder(join(folder, 'dags'));
+  const dagsFolder = await fillDags(join(folder, 'dags'));
   const port = await freePort();
   const env = { DAGAIN_URL: `http://127.0.0.1:${port}`, DAGAIN_CALLBACK_TOKEN: CALLBACK_TOKEN, ...airflowEnv };
   const home = join(folder, 'airflow');

@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { AIRFLOW_SIDE } from './airflow/dags-folder.ts';
+import { installAirflow } from './airflow/install.ts';
+import { chosenVersions } from './stage.ts';
+
+const run = promisify(execFile);
+
+/** What the Python tests need on top of an Airflow, which has the rest of it. */
+const PYTEST = ['pytest==9.2.0', 'iniconfig==2.3.0', 'hatchling==1.33.0', 'trove-classifiers==2026.9.21.13'];
+
+describe.each(chosenVersions())('inside Airflow %s', (version) => {
+  let folder: string;
+  let python: string;
+  let env: Record<string, string | undefined>;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), `dagain-package-${version}-`));
+    python = join(dirname((await installAirflow(version)).airflow), 'python');
+    const [tools, installed] = [join(folder, 'tools'), join(folder, 'installed')];
+    // Beside the pinned environment, which stays as it is.
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', tools, ...PYTEST]);
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--target', installed, AIRFLOW_SIDE]);
+    await mkdir(join(folder, 'home'));
+    env = {
+      ...process.env,
+      AIRFLOW_HOME: join(folder, 'home'),
+      AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
+      DAGAIN_INSTALLED: installed,
+      PYTHONPATH: tools,
+      PYTHONDONTWRITEBYTECODE: '1',
+    };
+  });
+
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Resolves with how many tests passed. @throws Error with pytest's output unless all did. */
+  async function pytest(...paths: string[]): Promise<number> {
+    const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', ...paths];
+    const { stdout } = await run(python, args, { env, cwd: AIRFLOW_SIDE }).catch((error: { stdout?: string }) => {
+      throw new Error(`pytest in Airflow ${version}:\n${error.stdout}`);
+    });
+    expect(stdout).not.toMatch(/skipped|xfailed/);
+    return Number(/(\d+) passed/.exec(stdout)?.[1]);
+  }
+
+  test('the notifier, its templates and connections, and the plugin work with what is really there', async () => {
+    expect(await pytest('tests/in_airflow')).toBeGreaterThanOrEqual(14);
+  });
+
+  test('all that holds without an Airflow holds with one', async () => {
+    const files = (await readdir(join(AIRFLOW_SIDE, 'tests'))).filter((name) => name.startsWith('test_'));
+    expect(await pytest(...files.map((name) => join('tests', name)))).toBeGreaterThanOrEqual(400);
+  });
+});
