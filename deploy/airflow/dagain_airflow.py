@@ -643,7 +643,9 @@ def _settings(conn_id: str | None) -> _Settings:
 def _url(written: str, of: str) -> SplitResult:
     url = urlsplit(written)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError(f"{of} must be a URL such as {DEFAULT_URL}, is {url.geturl()!r}")
+        # It may hold a password.
+        shown = re.sub(r"(^|//)[^/]*@", r"\1***@", written)
+        raise ValueError(f"{of} must be a URL such as {DEFAULT_URL}, is {shown!r}")
     return url
 
 

@@ -269,6 +269,14 @@ def test_no_address_makes_it_raise(monkeypatch, url, unused_port):
     fail()
 
 
+@pytest.mark.parametrize("url", ["ftp://user:pass-word@x", "user:pass-word@x", "://user:pass-word@x/y"])
+def test_an_address_that_is_wrong_is_told_without_its_password(monkeypatch, logged, url):
+    monkeypatch.setenv("DAGAIN_URL", url)
+    fail()
+    assert "DAGAIN_URL must be a URL such as" in logged.text
+    assert "pass-word" not in logged.text
+
+
 def test_a_context_without_ids_is_told_and_nothing_is_sent(sidecar, logged):
     on_failure({"ti": object()})
     assert sidecar.requests == []

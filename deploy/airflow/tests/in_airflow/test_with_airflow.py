@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,11 @@ import contexts
 import dagain_airflow
 from conftest import SOURCES
 from dagain_airflow import DagainNotifier
+
+try:
+    from airflow.serialization.serialized_objects import DagSerialization
+except ImportError:  # Before 3.2
+    from airflow.serialization.serialized_objects import SerializedDAG as DagSerialization
 
 try:
     from airflow.sdk import DAG, BaseNotifier
@@ -116,7 +122,7 @@ def test_airflow_lists_the_plugin(airflow):
 
 
 REPORTS = """
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace as Thing
 from airflow.listeners.listener import get_listener_manager
 
@@ -154,6 +160,18 @@ def test_and_so_do_those_of_a_worker_where_it_has_its_own(airflow, sidecar):
 def test_switched_off_it_says_nothing(airflow, sidecar):
     airflow(sys.executable, "-c", REPORTS, DAGAIN_LISTENER="false")
     assert sidecar.requests == []
+
+
+@pytest.mark.parametrize("as_in_the_scheduler", [False, True])
+def test_airflows_dags_say_their_tags_and_their_time(monkeypatch, as_in_the_scheduler):
+    dag = a_dag(tags=["team-a"], dagrun_timeout=timedelta(seconds=1))
+    if as_in_the_scheduler:
+        dag = DagSerialization.from_dict(DagSerialization.to_dict(dag))
+    run = SimpleNamespace(dag_id="etl", dag=dag, start_date=contexts.STARTED, end_date=contexts.ENDED)
+    assert dagain_airflow._reason(run, "") == "timed_out"
+    for tag, fits in (("team-a", True), ("team-b", False)):
+        monkeypatch.setenv("DAGAIN_LISTENER_TAGS", tag)
+        assert dagain_airflow._is_selected(run, dag) is fits
 
 
 def test_the_module_under_test_is_the_one_of_this_repository():
