@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AlertChannel } from './alerts/port.ts';
-import { createChannels, createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
+import { createChannels, linksFrom } from './app/channels.ts';
+import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import type { Environment } from './config/environment.ts';
 import { DagainError } from './core/errors.ts';
 import type { Clock } from './engine/clock.ts';
@@ -80,6 +81,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     store,
     orchestrator,
     channels,
+    links: linksFrom(environment),
     policies: policies.source,
     clock,
     random,

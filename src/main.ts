@@ -108,7 +108,8 @@ async function explainPolicy(dagId: string, asJson: boolean): Promise<ExitCode> 
   if (problem !== null) return misuse(`the Dag id ${problem}`);
   const environment = readEnvironment(process.env);
   const { createLog, REAL_CLOCK } = await import('./app.ts');
-  const { createChannels, createOrchestrator, createPolicySource } = await import('./app/parts.ts');
+  const { createChannels } = await import('./app/channels.ts');
+  const { createOrchestrator, createPolicySource } = await import('./app/parts.ts');
   const log = createLog('silent');
   const orchestrator = createOrchestrator(environment, REAL_CLOCK, log);
   const channels = createChannels(environment, REAL_CLOCK);

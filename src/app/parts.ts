@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { AlertChannel } from '../alerts/port.ts';
-import { createWebhookChannel } from '../alerts/webhook.ts';
 import type { Environment } from '../config/environment.ts';
 import { openPolicyFile } from '../config/live-policy-file.ts';
 import { DagainError } from '../core/errors.ts';
@@ -18,8 +17,8 @@ import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import { createRedisConnection, createRedisStore, type RedisConnection } from '../store/redis.ts';
 import { createSqliteStore, type SqliteStore } from '../store/sqlite.ts';
+import { warnOfUnconfigured } from './channels.ts';
 
-const ALERT_TIMEOUT_MS = 10_000;
 const POLICY_POLL_INTERVAL_MS = 2_000;
 
 /** Where state is kept. */
@@ -83,12 +82,6 @@ function credentialsFrom(environment: Environment): Credentials {
   return { type: 'none' };
 }
 
-export function createChannels(environment: Environment, clock: Clock): AlertChannel[] {
-  const { DAGAIN_ALERT_WEBHOOK_URL: url, DAGAIN_ALERT_WEBHOOK_SECRET: secret = null } = environment;
-  if (url === undefined) return [];
-  return [createWebhookChannel({ url, secret, timeoutMs: ALERT_TIMEOUT_MS, nowMs: () => clock.nowMs() })];
-}
-
 export interface PolicyParts {
   readonly environment: Environment;
   readonly orchestrator: Orchestrator;
@@ -102,7 +95,16 @@ export interface PolicyParts {
 export function createPolicySource(parts: PolicyParts): { source: PolicySource; reload(): void; close(): void } {
   const { environment, orchestrator, channels, clock, log, onReload = () => {} } = parts;
   const path = environment.DAGAIN_POLICY_FILE ?? null;
-  const file = openPolicyFile({ path, pollIntervalMs: POLICY_POLL_INTERVAL_MS, log, onReload });
+  const file = openPolicyFile({
+    path,
+    pollIntervalMs: POLICY_POLL_INTERVAL_MS,
+    log,
+    onReload(result) {
+      if (result === 'swapped') warnOfUnconfigured(file.current(), channels, log);
+      onReload(result);
+    },
+  });
+  warnOfUnconfigured(file.current(), channels, log);
   const layer = environmentLayer(environment);
   let document = { environment: layer, file: file.current() };
   const source = createPolicies({

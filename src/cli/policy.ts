@@ -51,7 +51,8 @@ export function printResolvedPolicy(
   if (asJson) {
     const values = Object.fromEntries(rows.map(({ key, value, source }) => [key, { value, source }]));
     const { clamped, tagsKnown: tags_known, tagProblems: tag_problems } = resolved;
-    const view = { dag_id: dagId, policy: values, clamped, tags_known, tag_problems };
+    const unconfigured_channels = resolved.unconfiguredChannels;
+    const view = { dag_id: dagId, policy: values, clamped, unconfigured_channels, tags_known, tag_problems };
     terminal.out(`${JSON.stringify(view, null, 2)}\n`);
     return 0;
   }
@@ -65,12 +66,15 @@ export function printResolvedPolicy(
 }
 
 /** What the table alone does not tell. */
-function remarksOn({ clamped, tagsKnown, tagProblems }: ExplainedPolicy): string[] {
+function remarksOn({ policy, clamped, unconfiguredChannels, tagsKnown, tagProblems }: ExplainedPolicy): string[] {
   const lowered = clamped.map(({ key, from, to, source }) => {
     const [asked, given] = key === 'max_retries' ? [from, to] : [formatDurationMs(from), formatDurationMs(to)];
     return `${key}: ${asked} of ${source} is cut to ${given} by the limits.`;
   });
   const unknown = 'The Dag has no tags here: Airflow could not be asked, does not allow it, or knows no such Dag.';
+  const unconfigured = unconfiguredChannels.map(
+    (channel) => `${channel} is not configured: alerts go to ${policy.alertChannels.join(', ') || 'nobody'}.`,
+  );
   const misread = tagProblems.map(({ tag, message }) => `The tag ${tag} counts for nothing: ${message}.`);
-  return [...lowered, ...(tagsKnown ? [] : [unknown]), ...misread];
+  return [...lowered, ...unconfigured, ...(tagsKnown ? [] : [unknown]), ...misread];
 }

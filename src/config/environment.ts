@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { Duration } from '../core/duration.ts';
 import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
-import { Flag, LogLevel, Tokens, Url, WebhookSecret, WebhookSecrets, WholeNumber } from './setting-values.ts';
+import { ALERT_SETTINGS } from './alert-settings.ts';
+import { type Setting, setting } from './setting.ts';
+import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -15,18 +17,6 @@ const OF_THE_AIRFLOW_SIDE = [
   'DAGAIN_LISTENER_DAGS',
   'DAGAIN_LISTENER_TAGS',
 ];
-
-/** A setting: its schema, what it is for, and whether it is a secret (then `NAME_FILE` works as well). */
-export interface Setting<T> {
-  readonly schema: z.ZodType<T>;
-  readonly description: string;
-  readonly fallback: string | null;
-  readonly secret?: boolean;
-}
-
-function setting<T>(schema: z.ZodType<T>, fallback: string | null, description: string, secret = false): Setting<T> {
-  return { schema, description, fallback, secret };
-}
 
 /** Every setting there is; the README's table and `--help` are made from it. */
 export const SETTINGS = {
@@ -78,18 +68,7 @@ export const SETTINGS = {
     '7d',
     'How long a given-up run is remembered, so that late callbacks start nothing.',
   ),
-  DAGAIN_ALERT_WEBHOOK_URL: setting(
-    Url(/^https?$/, 'https://alerts.example/hook').optional(),
-    null,
-    'Where alerts are posted as JSON.',
-    true,
-  ),
-  DAGAIN_ALERT_WEBHOOK_SECRET: setting(
-    WebhookSecret.optional(),
-    null,
-    'Signs alerts by Standard Webhooks (`whsec_...` or any text).',
-    true,
-  ),
+  ...ALERT_SETTINGS,
   DAGAIN_CALLBACK_TOKEN: setting(
     Tokens.optional(),
     null,
@@ -116,6 +95,8 @@ export const SETTINGS = {
   ),
   DAGAIN_LOG_LEVEL: setting(LogLevel, 'info', 'Least level that is logged.'),
 } as const;
+
+export type { Setting } from './setting.ts';
 
 type Settings = typeof SETTINGS;
 export type SettingName = keyof Settings;
@@ -197,6 +178,8 @@ function contradictions(isSet: (name: SettingName) => boolean, environment: Part
   if (isSet('DAGAIN_AIRFLOW_USERNAME') !== isSet('DAGAIN_AIRFLOW_PASSWORD')) {
     problems.push('DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD must be set together');
   }
+  const mail = (['DAGAIN_SMTP_URL', 'DAGAIN_EMAIL_FROM', 'DAGAIN_EMAIL_TO'] as const).filter((name) => !isSet(name));
+  if (mail.length === 1 || mail.length === 2) problems.push(`mail needs ${mail.join(' and ')} as well`);
   const hasCallbackAuth = isSet('DAGAIN_CALLBACK_TOKEN') || isSet('DAGAIN_WEBHOOK_SECRET');
   const isProtected = hasCallbackAuth && isSet('DAGAIN_OPERATOR_TOKEN');
   const { DAGAIN_HOST: host = '', DAGAIN_ALLOW_ANONYMOUS: mayBeAnonymous } = environment;

@@ -42,3 +42,18 @@ const UNUSABLE = 'must be whsec_ and base64, or any other text';
 
 export const WebhookSecret = z.string().min(8, 'must have at least 8 characters').refine(isUsable, UNUSABLE);
 export const WebhookSecrets = Secrets.refine((secrets) => secrets.every(isUsable), UNUSABLE);
+
+/** Mail addresses without names, comma-separated. */
+export const Addresses = (max: number) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((one) => one.trim()))
+    .pipe(
+      z
+        .array(
+          z
+            .string()
+            .regex(/^[^\s<>()[\]"',;:\\@]{1,64}@[A-Za-z0-9.-]{1,255}$/, 'must be addresses such as a@example.com'),
+        )
+        .max(max, max === 1 ? 'must be one address' : `may hold ${max} addresses at most`),
+    );

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Duration } from './duration.ts';
-import { AlertPolicy, Backoff, FailureClass, Jitter, Strategy } from './policy.ts';
+import { nearest } from './nearest.ts';
+import { AlertPolicy, Backoff, CHANNEL_NAMES, FailureClass, Jitter, Strategy } from './policy.ts';
 
 /** The most retries that anybody can ask for; the limits are far below. */
 const MOST_RETRIES = 1_000;
@@ -10,6 +11,11 @@ const Retries = z.union([Count, Unlimited], {
   error: `must be a whole number of retries from 0 to ${MOST_RETRIES}, or unlimited`,
 });
 const Globs = z.array(z.string().min(1).max(250)).max(100);
+
+const Channel = z.enum(CHANNEL_NAMES, {
+  error: ({ input }) =>
+    `${JSON.stringify(input)} is no alert channel; the nearest is "${nearest(String(input), CHANNEL_NAMES)}"`,
+});
 
 /** Without a number of retries there is no ramp: Coflux then draws each delay from the whole range. */
 const UniformForm = z.tuple([z.literal('unlimited'), Duration, Duration]);
@@ -72,6 +78,10 @@ export const PolicyLayer = z
     manual_runs: z.enum(['retry', 'ignore']).describe('Whether runs that a person triggered are retried.'),
     run_on_latest_version: z.boolean().describe('Whether the new attempt runs on the newest bundle version (3.1+).'),
     alerts: AlertPolicy.describe('final: when retries end. every_attempt, first_failure: then as well.'),
+    alert_channels: z
+      .array(Channel)
+      .max(CHANNEL_NAMES.length)
+      .describe('Where alerts go; unset: to every channel that is configured. Empty: nowhere.'),
   })
   .partial();
 export type PolicyLayer = z.infer<typeof PolicyLayer>;

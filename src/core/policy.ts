@@ -16,6 +16,10 @@ export type Strategy = z.infer<typeof Strategy>;
 export const AlertPolicy = z.enum(['final', 'every_attempt', 'first_failure']);
 export type AlertPolicy = z.infer<typeof AlertPolicy>;
 
+/** Where alerts can go. */
+export const CHANNEL_NAMES = ['webhook', 'slack', 'pagerduty', 'alertmanager', 'teams', 'email'] as const;
+export type ChannelName = (typeof CHANNEL_NAMES)[number];
+
 /** The policy in force for one run: every value resolved, durations in milliseconds. */
 export interface RetryPolicy {
   /** Retries on top of the original attempt; 0 turns retries off. */

@@ -18,6 +18,8 @@ export interface ResolvedPolicy {
     readonly to: number;
     readonly source: string;
   }[];
+  /** Channels that are asked for and not configured: nothing can be sent there. */
+  readonly unconfiguredChannels: readonly string[];
 }
 export type PolicyKey = Exclude<keyof PolicyLayer, 'retries'>;
 
@@ -42,6 +44,7 @@ const FIELDS = {
   manual_runs: 'manualRuns',
   run_on_latest_version: 'runOnLatestVersion',
   alerts: 'alerts',
+  alert_channels: 'alertChannels',
 } as const satisfies Record<PolicyKey, keyof RetryPolicy>;
 
 export const POLICY_KEYS = Object.keys(FIELDS) as readonly PolicyKey[];
@@ -54,7 +57,10 @@ export function writtenValue(policy: RetryPolicy, key: PolicyKey): unknown {
   return DURATIONS.has(key) && typeof value === 'number' ? formatDurationMs(value) : value;
 }
 
-/** Lays `layers`, lowest precedence first, over the built-in policy; then `limits`, which nothing passes. Pure. */
+/**
+ * Lays `layers`, lowest precedence first, over the built-in policy; then `limits`, which nothing passes. `alertChannels`
+ * are the configured ones: all of them where no layer chooses. Pure.
+ */
 export function resolvePolicy(
   layers: readonly NamedLayer[],
   limits: PolicyLimits,
@@ -77,7 +83,16 @@ export function resolvePolicy(
     policy = { ...policy, maxDelayMs: policy.delayMs };
     origins.max_delay = origins.delay;
   }
-  return clamp(policy, origins, limits);
+  const { known, unknown } = reachable(policy.alertChannels, alertChannels);
+  const clamped = clamp({ ...policy, alertChannels: known }, origins, limits);
+  return { ...clamped, unconfiguredChannels: unknown };
+}
+
+/** Alerts fail open: where none of the channels that were chosen is configured, all others are told. */
+function reachable(chosen: readonly string[], configured: readonly string[]) {
+  const known = [...new Set(chosen)].filter((channel) => configured.includes(channel));
+  const unknown = chosen.filter((channel) => !configured.includes(channel));
+  return { known: known.length === 0 && unknown.length > 0 ? configured : known, unknown };
 }
 
 /** Explicit keys of the same layer win over its short form, which has been expanded when it was read. */
@@ -85,7 +100,11 @@ function expandShortForm({ retries, ...explicit }: PolicyLayer): PolicyLayer {
   return { ...retries, ...explicit };
 }
 
-function clamp(policy: RetryPolicy, origins: Record<PolicyKey, string>, limits: PolicyLimits): ResolvedPolicy {
+function clamp(
+  policy: RetryPolicy,
+  origins: Record<PolicyKey, string>,
+  limits: PolicyLimits,
+): Omit<ResolvedPolicy, 'unconfiguredChannels'> {
   const clamped: { key: PolicyKey; from: number; to: number; source: string }[] = [];
   const lower = (key: 'max_retries' | 'delay' | 'max_delay', from: number, to: number) => {
     if (from <= to) return from;

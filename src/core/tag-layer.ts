@@ -2,7 +2,7 @@ import { nearest } from './nearest.ts';
 import { PolicyLayer } from './policy-layer.ts';
 
 const PREFIX = 'dagain/';
-const LISTS = new Set(['retry_on', 'only_tasks', 'ignore_tasks', 'ignore_operators', 'never_on']);
+const LISTS = new Set(['retry_on', 'only_tasks', 'ignore_tasks', 'ignore_operators', 'never_on', 'alert_channels']);
 const NUMBERS = new Set(['max_retries']);
 
 /** A tag that was meant for us and says nothing we can use. */

@@ -17,6 +17,9 @@ export const PolicyView = z.object({
   clamped: z
     .array(z.object({ key: z.string(), from: z.number(), to: z.number(), source: z.string() }))
     .describe('Values that the limits have lowered.'),
+  unconfigured_channels: z
+    .array(z.string())
+    .describe('Alert channels that the policy asks for and the service does not have.'),
   tags_known: z
     .boolean()
     .describe(
@@ -46,6 +49,7 @@ async function explain(policies: PolicySource, request: Request, response: Respo
     dag_id,
     policy: Object.fromEntries(entries),
     clamped: [...explained.clamped],
+    unconfigured_channels: [...explained.unconfiguredChannels],
     tags_known: explained.tagsKnown,
     tag_problems: [...explained.tagProblems],
   };

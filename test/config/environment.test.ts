@@ -98,6 +98,8 @@ describe('readEnvironment', () => {
     ],
     ['DAGAIN_ALERT_WEBHOOK_SECRET', 'whsec_', /must have at least 8 characters/],
     ['DAGAIN_ALERT_WEBHOOK_SECRET', 'whsec_YWJ', /must be whsec_ and base64, or any other text$/],
+    ['DAGAIN_PAGERDUTY_ROUTING_KEY', 'too-short', /must have 32 letters and digits$/],
+    ['DAGAIN_SLACK_WEBHOOK_URL', 'hooks.slack.com/services/x', /must be a URL such as https:\/\/hooks\.slack\.com/],
     ['DAGAIN_CALLBACK_TOKEN', 'two words in one', /visible ASCII characters without blanks$/],
     ['DAGAIN_OPERATOR_TOKEN', 'Schlüsselwort', /visible ASCII characters without blanks$/],
     ['DAGAIN_CALLBACK_TOKEN', 'long-enough,', /at least 8 characters/],
@@ -192,19 +194,34 @@ describe('secrets', () => {
 
   function valueFor(name: string): string {
     if (name === 'DAGAIN_REDIS_URL') return 'redis://:redis-password@redis:6379/0';
+    if (name === 'DAGAIN_SMTP_URL') return 'smtp://user:mail-password@mail.example:587';
+    if (name === 'DAGAIN_PAGERDUTY_ROUTING_KEY') return '0123456789abcdef0123456789ABCDEF';
     return name.endsWith('URL') ? 'https://hooks.example/secret-path' : 'long-enough-secret';
   }
 
   function partnersOf(name: string): Variables {
+    if (name === 'DAGAIN_SMTP_URL') return MAIL;
     return name === 'DAGAIN_AIRFLOW_PASSWORD' ? { DAGAIN_AIRFLOW_USERNAME: 'admin' } : {};
   }
 });
+
+const MAIL = { DAGAIN_EMAIL_FROM: 'dagain@example.com', DAGAIN_EMAIL_TO: 'oncall@example.com, data@example.com' };
+
+test.each(['nobody', 'a@b@c', 'a@example.com\r\nBcc: b@example.com', 'Anna <a@example.com>', 'a@example.com,'])(
+  'mail goes to addresses, not to %j',
+  (address) => {
+    const problems = problemsOf({ ...MAIL, DAGAIN_SMTP_URL: 'smtp://mail', DAGAIN_EMAIL_TO: address });
+    expect(problems).toEqual([expect.stringMatching(/^DAGAIN_EMAIL_TO must be addresses such as a@example.com, is /)]);
+  },
+);
 
 describe('what does not go together', () => {
   test.each([
     [{ DAGAIN_AIRFLOW_TOKEN: 't', DAGAIN_AIRFLOW_TOKEN_FILE: '/x' }, /TOKEN and DAGAIN_AIRFLOW_TOKEN_FILE are set/],
     [{ DAGAIN_AIRFLOW_USERNAME: 'u' }, /must be set together/],
     [{ DAGAIN_AIRFLOW_PASSWORD: 'p' }, /must be set together/],
+    [MAIL, /^mail needs DAGAIN_SMTP_URL as well$/],
+    [{ DAGAIN_SMTP_URL: 'smtp://mail' }, /^mail needs DAGAIN_EMAIL_FROM and DAGAIN_EMAIL_TO as well$/],
   ])('%j', (variables, problem) => {
     expect(problemsOf(variables)).toEqual([expect.stringMatching(problem)]);
   });

@@ -7,10 +7,12 @@ import { type NamedLayer, POLICY_KEYS, resolvePolicy, writtenValue } from '../..
 import { RUN } from '../support/records.ts';
 
 const HOUR_MS = 3_600_000;
+/** The channels that are configured. */
+const CHANNELS = ['webhook', 'slack'];
 
 /** A layer as people write it. */
 const layer = (source: string, written: object): NamedLayer => ({ source, layer: PolicyLayer.parse(written) });
-const resolve = (layers: readonly NamedLayer[], limits: PolicyLimits = {}) => resolvePolicy(layers, limits, ['hook']);
+const resolve = (layers: readonly NamedLayer[], limits: PolicyLimits = {}) => resolvePolicy(layers, limits, CHANNELS);
 
 /** One value for every key that can be written, none of them the built-in one. */
 const EVERY_KEY = {
@@ -33,12 +35,13 @@ const EVERY_KEY = {
   manual_runs: 'ignore',
   run_on_latest_version: true,
   alerts: 'every_attempt',
+  alert_channels: ['slack'],
 } as const;
 
 describe('precedence', () => {
   test('without layers everything is built in', () => {
     const { policy, origins, clamped } = resolve([]);
-    expect(policy).toEqual({ ...BUILT_IN_POLICY, alertChannels: ['hook'] });
+    expect(policy).toEqual({ ...BUILT_IN_POLICY, alertChannels: CHANNELS });
     expect(new Set(Object.values(origins))).toEqual(new Set(['built-in']));
     expect(Object.keys(origins)).toEqual([...POLICY_KEYS]);
     expect(clamped).toEqual([]);
@@ -181,4 +184,30 @@ test('resolving changes no layer and gives the same answer again', () => {
       expect(first.policy.maxDelayMs).toBeLessThanOrEqual(24 * HOUR_MS);
     }),
   );
+});
+
+describe('alert channels', () => {
+  const chosen = (...alert_channels: string[]) => resolve([layer('file', { alert_channels })]);
+
+  test('all that are configured, unless a layer chooses; nobody is a choice too', () => {
+    expect(resolve([]).policy.alertChannels).toEqual(['webhook', 'slack']);
+    expect(chosen('slack', 'slack').policy.alertChannels).toEqual(['slack']);
+    expect(chosen().policy.alertChannels).toEqual([]);
+    expect(chosen().unconfiguredChannels).toEqual([]);
+  });
+
+  test('one that is not configured is told of, and the others are used', () => {
+    const { policy, unconfiguredChannels } = chosen('pagerduty', 'slack');
+    expect([policy.alertChannels, unconfiguredChannels]).toEqual([['slack'], ['pagerduty']]);
+  });
+
+  test('where none of those chosen is configured, everybody else is told rather than nobody', () => {
+    const { policy, unconfiguredChannels } = chosen('pagerduty');
+    expect([policy.alertChannels, unconfiguredChannels]).toEqual([['webhook', 'slack'], ['pagerduty']]);
+  });
+
+  test('a name that is none is refused with the nearest one', () => {
+    const read = PolicyLayer.safeParse({ alert_channels: ['slak'] });
+    expect(read.error?.issues[0]?.message).toBe('"slak" is no alert channel; the nearest is "slack"');
+  });
 });
