@@ -104,7 +104,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
   const server = createHttpServer({ app, host, port, log });
 
   async function stop(): Promise<void> {
-    await Promise.all([server.close(), engine.worker.stop()]);
+    await Promise.all([server.close(), engine.stop()]);
     await release();
   }
 
@@ -112,7 +112,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     for (const warning of await store.warnings()) log.warn({ store: state.name }, warning);
     if (channels.length === 0) log.warn({}, 'no alert channel is configured: give-ups show only in logs and metrics');
     const url = await listen(server, host, port);
-    engine.worker.start();
+    engine.start();
     log.info({ url, store: state.name, version: VERSION }, `listening on ${url}`);
     return { url };
   }

@@ -70,7 +70,9 @@ export function createOrchestrator(environment: Environment, clock: Clock, log: 
   if (url === undefined) {
     throw new DagainError('configuration_invalid', 'DAGAIN_AIRFLOW_URL must be set, for example http://airflow:8080');
   }
-  return createAirflow({ url, credentials: credentialsFrom(environment), clock, log });
+  const { DAGAIN_AIRFLOW_AUDIT_USER: auditUser } = environment;
+  const named = auditUser === undefined ? {} : { auditUser };
+  return createAirflow({ url, credentials: credentialsFrom(environment), ...named, clock, log });
 }
 
 function credentialsFrom(environment: Environment): Credentials {

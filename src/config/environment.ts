@@ -39,6 +39,11 @@ export const SETTINGS = {
     null,
     'File that holds that token; read again for every use, so that it can be rotated.',
   ),
+  DAGAIN_AIRFLOW_AUDIT_USER: setting(
+    z.string().min(1).optional(),
+    null,
+    "Name under which Airflow's audit log knows us, where it is not the user name (tokens).",
+  ),
   DAGAIN_REDIS_URL: setting(
     Url(/^rediss?$/, 'redis://redis:6379/0').optional(),
     null,

@@ -1,3 +1,4 @@
+import type { Evidence } from './evidence.ts';
 import type { Failure, Fingerprint } from './record.ts';
 
 /** What a callback says about the attempt it belongs to; null where it does not say. Times are epoch milliseconds. */
@@ -38,6 +39,8 @@ export interface Observed {
     | { readonly type: 'unavailable'; readonly reason: string; readonly retryAfterMs: number | null };
   /** Which tasks have failed, where no callback has told and the orchestrator was asked. */
   readonly failedTasks?: readonly SeenTask[];
+  /** What speaks for or against the count, read before the run was: without it no retry is spent. */
+  readonly evidence?: Evidence;
 }
 
 /** A failed task as the orchestrator shows it. */
@@ -76,9 +79,15 @@ export interface TimePassed {
   readonly type: 'time_passed';
 }
 
-/** The record of a run is gone or cannot be read, though the due index knows the run. */
+/**
+ * There must be a record of the run, but it is gone (the due index knows the run, or the audit log shows a clear of
+ * ours), or it cannot be read.
+ */
 export interface StateLost {
   readonly type: 'state_lost';
+  readonly problem: 'missing' | 'unreadable';
+  /** Clears of ours that are known of without a record. */
+  readonly clears: number;
   readonly detail: string;
 }
 

@@ -116,9 +116,17 @@ function dominantClass(failures: readonly Failure[]): FailureClass {
 function capFor(policy: RetryPolicy, facts: RunFacts, failureClass: FailureClass): number {
   const ownCap = policy.maxRetriesByClass[failureClass];
   const used =
-    ownCap === undefined ? usedFromSharedBudget(policy, facts) : (facts.retriesUsedByClass[failureClass] ?? 0);
+    ownCap === undefined
+      ? usedFromSharedBudget(policy, facts)
+      : (facts.retriesUsedByClass[failureClass] ?? 0) + usedForUnknownClass(facts);
   const remaining = Math.max(0, (ownCap ?? policy.maxRetries) + facts.granted - used);
   return Math.min(policy.maxRetriesLimit, facts.retriesUsed + remaining);
+}
+
+/** Retries of which only their number is known, after their record was lost: they count against every budget. */
+function usedForUnknownClass(facts: RunFacts): number {
+  const known = Object.values(facts.retriesUsedByClass).reduce((sum, used) => sum + used, 0);
+  return Math.max(0, facts.retriesUsed - known);
 }
 
 function usedFromSharedBudget(policy: RetryPolicy, facts: RunFacts): number {

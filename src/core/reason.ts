@@ -60,6 +60,7 @@ export const REASONS = [
   'given_up',
   'tombstone_expired',
   'state_lost',
+  'count_rebuilt',
   'superseded',
   'cancelled_by_operator',
   'resumed_by_operator',

@@ -35,6 +35,10 @@ const common = {
   retriesUsedByClass: z.partialRecord(FailureClass, Count),
   /** Clear requests sent, repeats included; the latest one goes by this number. */
   clearsSent: Count,
+  /** How many more clears of ours the audit log showed than we sent for this count: those of earlier ones, less what got lost. */
+  logOffset: z.int(),
+  /** How the count stands against the orchestrator's audit log: not held against it yet, held, or known to be lost. */
+  countIs: z.enum(['unchecked', 'checked', 'lost']),
   /** The cap as last decided, for display: the policy in force decides anew each time. */
   maxRetries: Count,
   firstFailedAtMs: TimeMs,
@@ -85,7 +89,7 @@ export const WaitingRecord = z.strictObject({
   fingerprint: Fingerprint.nullable(),
   /** Whether a run that has not finished may be cleared: `gate: immediate`, or `on_settle_timeout: clear`. */
   mayInterrupt: z.boolean(),
-  /** Where `mayInterrupt`: the start of the attempt that failed, by which it is known again. */
+  /** The start of the attempt that failed, where a callback told it; `mayInterrupt` needs it to know the attempt again. */
   attemptStartedAtMs: TimeMs.nullable(),
   failureClass: FailureClass,
   checks: Count,

@@ -48,6 +48,6 @@ export function transition(
 
 function onAbsent(key: RunKey, event: RunEvent, rules: Rules, nowMs: number): Transition {
   if (event.type === 'failure_reported') return onFirstFailure(key, event, rules, nowMs);
-  if (event.type === 'state_lost') return onStateLost(key, event.detail, rules, nowMs);
+  if (event.type === 'state_lost') return onStateLost(key, event, rules, nowMs);
   return unchanged(null, 'unknown_run', 'no_record');
 }

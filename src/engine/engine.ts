@@ -3,15 +3,17 @@ import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import { type AlertLinks, createAnnouncer } from './announcer.ts';
 import type { Clock } from './clock.ts';
+import { createEvidenceReader } from './evidence.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { Log } from './log.ts';
+import { createMemory } from './memory.ts';
 import { createOperations, type Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createRuns, type Runs } from './runs.ts';
 import { createStepper } from './steps.ts';
 import { createSwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
-import { createWorker, WORKER_SETTINGS, type Worker, type WorkerSettings } from './worker.ts';
+import { createWorker, WORKER_SETTINGS, type WorkerSettings } from './worker.ts';
 
 export interface EngineDeps {
   readonly store: RunStore;
@@ -32,18 +34,22 @@ export interface Engine {
   readonly intake: Intake;
   readonly operations: Operations;
   readonly runs: Runs;
-  readonly worker: Worker;
+  /** Begins to work on what is due. */
+  start(): void;
+  /** Takes nothing more, finishes what is in work. */
+  stop(): Promise<void>;
 }
 
 export function createEngine(deps: EngineDeps): Engine {
-  const { store, clock, log, telemetry } = deps;
+  const { store, orchestrator, clock, log, telemetry } = deps;
   // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
   const wake = { noteDue: (_atMs: number) => {} };
   const swapLoop = createSwapLoop({ ...deps, onDue: (atMs) => wake.noteDue(atMs) });
+  const memory = createMemory({ ...deps, swapLoop });
   const worker = createWorker({
     store,
     swapLoop,
-    stepper: createStepper({ ...deps, swapLoop }),
+    stepper: createStepper({ ...deps, swapLoop, evidence: createEvidenceReader({ orchestrator, memory }) }),
     announcer: createAnnouncer({ ...deps, swapLoop }),
     clock,
     log,
@@ -55,6 +61,12 @@ export function createEngine(deps: EngineDeps): Engine {
     intake: createIntake({ swapLoop, log, telemetry }),
     operations: createOperations({ swapLoop, log }),
     runs: createRuns(store),
-    worker,
+    start() {
+      memory.start();
+      worker.start();
+    },
+    async stop() {
+      await Promise.all([memory.stop(), worker.stop()]);
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { Observed } from '../core/event.ts';
+import { needsEvidence } from '../core/evidence.ts';
 import { isSelected } from '../core/judgement.ts';
 import type { RetryPolicy } from '../core/policy.ts';
 import type { Reason } from '../core/reason.ts';
@@ -7,6 +8,7 @@ import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import type { ClearOutcome, Orchestrator, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
 import type { Clock } from './clock.ts';
+import type { EvidenceReader } from './evidence.ts';
 import type { Log } from './log.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
@@ -18,6 +20,7 @@ const MAX_LOOK_MS = 30_000;
 export interface StepDeps {
   readonly swapLoop: SwapLoop;
   readonly orchestrator: Orchestrator;
+  readonly evidence: EvidenceReader;
   readonly policies: PolicySource;
   readonly clock: Clock;
   readonly log: Log;
@@ -39,6 +42,13 @@ export function createStepper(deps: StepDeps): Stepper {
       log.warn({ run: formatRunKey(key) }, "the Dag's tags could not be read: nothing is decided without them");
       return { type: 'observed', observation: { type: 'unavailable', reason: 'tags_not_known', retryAfterMs: null } };
     }
+    // Before the run itself is read: between that read and the clear there must be no other.
+    const evidence = needsEvidence(record, clock.nowMs()) ? await deps.evidence.read(key) : undefined;
+    if (evidence !== undefined && 'reason' in evidence) {
+      const { reason, detail, retryAfterMs } = evidence;
+      log.warn({ run: formatRunKey(key), reason, detail }, 'the audit log could not be read: no clear without it');
+      return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs } };
+    }
     const startedAtMs = clock.nowMs();
     const observation = ifFresh(await orchestrator.observe(key), clock.nowMs() - startedAtMs);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
@@ -50,15 +60,16 @@ export function createStepper(deps: StepDeps): Stepper {
       );
     }
     const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
-    if (!lacksTasks(record, observation, policy)) return { type: 'observed', observation };
+    const seen = { type: 'observed', observation, ...(evidence === undefined ? {} : { evidence }) } as const;
+    if (!lacksTasks(record, observation, policy)) return seen;
     const failed = await orchestrator.failedTasks(key);
-    if (failed.type === 'found') return { type: 'observed', observation, failedTasks: failed.tasks };
+    if (failed.type === 'found') return { ...seen, failedTasks: failed.tasks };
     log.warn(
       { run: formatRunKey(key), reason: failed.reason, detail: failed.detail },
       'failed tasks could not be read',
     );
     // Where the policy asks which task failed, nothing is decided without knowing.
-    return { type: 'observed', observation: selectsTasks(policy) ? failed : observation };
+    return { ...seen, observation: selectsTasks(policy) ? failed : observation };
   }
 
   function tell(key: RunKey, applied: Applied): void {

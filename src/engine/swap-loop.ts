@@ -1,5 +1,5 @@
 import { DagainError } from '../core/errors.ts';
-import type { RunEvent } from '../core/event.ts';
+import type { RunEvent, StateLost } from '../core/event.ts';
 import { dueAtOf, type RunRecord } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import { type Transition, transition } from '../core/transition.ts';
@@ -41,8 +41,8 @@ export interface SwapLoop {
   apply(key: RunKey, event: RunEvent): Promise<Applied>;
   /** Applies `event` to exactly this version; null when somebody else has changed the record meanwhile. */
   applyTo(key: RunKey, current: Versioned<RunRecord>, event: RunEvent): Promise<Applied | null>;
-  /** Gives up a run whose record is gone or cannot be read, in place of what is stored under `version`. */
-  replaceLost(key: RunKey, version: number, detail: string): Promise<Applied | null>;
+  /** Replaces a record that is gone or cannot be read, in place of what is stored under `version`. */
+  replaceLost(key: RunKey, version: number, lost: StateLost): Promise<Applied | null>;
 }
 
 interface Report {
@@ -119,7 +119,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   return {
     apply: (key, event) => lanes.add(formatRunKey(key), { key, event }),
     applyTo: (key, current, event) => applyOne(key, current, current.version, event),
-    replaceLost: (key, version, detail) => applyOne(key, null, version, { type: 'state_lost', detail }),
+    replaceLost: (key, version, lost) => applyOne(key, null, version, lost),
   };
 }
 

@@ -11,6 +11,8 @@ export interface Telemetry {
   ended(how: 'recovered' | 'gave_up' | 'gone' | 'not_retryable', reason: Reason): void;
   observed(result: 'found' | 'missing' | 'unavailable', reason: string, durationMs: number): void;
   alerted(channel: string, accepted: boolean): void;
+  /** The store has lost what was in it, or gone back to an older state. */
+  storeLost(how: 'emptied' | 'set_back'): void;
   swapConflict(): void;
   /** The worker met an error that it could not handle; the run is looked at again when its lease is over. */
   workFailed(): void;

@@ -17,7 +17,7 @@ export interface WorkerSettings {
   readonly pollIntervalMs: number;
 }
 
-export const WORKER_SETTINGS: WorkerSettings = { concurrency: 16, leaseMs: 90_000, pollIntervalMs: 1_000 };
+export const WORKER_SETTINGS: WorkerSettings = { concurrency: 16, leaseMs: 120_000, pollIntervalMs: 1_000 };
 
 export interface WorkerDeps {
   readonly store: RunStore;
@@ -109,7 +109,7 @@ export function createWorker(deps: WorkerDeps): Worker {
 
   async function handle(run: TakenRun): Promise<void> {
     if (!isRunning) return handBack(run);
-    if ('problem' in run) return giveUpLost(run);
+    if ('problem' in run) return replaceLost(run);
     const { value: record } = run.record;
     if (!isPhaseDue(record)) return deps.announcer.announce(run.key, record);
     telemetry.lag(clock.nowMs() - (record.dueAtMs ?? clock.nowMs()));
@@ -123,11 +123,11 @@ export function createWorker(deps: WorkerDeps): Worker {
     await store.compareAndSwap(run.key, run.record.version, run.record.value);
   }
 
-  /** The index knows a run whose record is gone or unreadable: lost state never clears, and people are told. */
-  async function giveUpLost(run: Extract<TakenRun, { problem: string }>): Promise<void> {
+  /** The index knows a run whose record is gone or unreadable: it is counted anew by evidence, or given up. */
+  async function replaceLost(run: Extract<TakenRun, { problem: string }>): Promise<void> {
     const { problem, detail, version } = run;
-    log.error({ run: formatRunKey(run.key), problem, detail }, 'the record of a run is lost: giving it up');
-    await deps.swapLoop.replaceLost(run.key, version, `${problem}: ${detail}`);
+    log.error({ run: formatRunKey(run.key), problem, detail }, 'the record of a run is lost');
+    await deps.swapLoop.replaceLost(run.key, version, { type: 'state_lost', problem, detail, clears: 0 });
   }
 
   return {

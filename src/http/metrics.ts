@@ -25,6 +25,7 @@ export function createPrometheusTelemetry({ registry }: { registry: Registry }):
   for (const outcome of ['accepted', 'missing', 'refused', 'not_applied', 'unknown', 'too_late']) {
     metrics.clears.inc({ outcome }, 0);
   }
+  for (const how of ['emptied', 'set_back']) metrics.storeLosses.inc({ how }, 0);
   return {
     reported: (decision, reason) => metrics.callbacks.inc({ decision, reason }),
     stepped: (reason) => metrics.steps.inc({ reason }),
@@ -32,6 +33,7 @@ export function createPrometheusTelemetry({ registry }: { registry: Registry }):
     ended: (how, reason) => metrics.ended.inc({ how, reason }),
     observed: (result, reason, durationMs) => metrics.requests.observe({ result, reason }, durationMs / 1_000),
     alerted: (channel, accepted) => metrics.alerts.inc({ channel, result: accepted ? 'accepted' : 'not_accepted' }),
+    storeLost: (how) => metrics.storeLosses.inc({ how }),
     swapConflict: () => metrics.conflicts.inc(),
     workFailed: () => metrics.workFailures.inc(),
     lag: (lagMs) => metrics.lag.observe(lagMs / 1_000),
@@ -49,6 +51,7 @@ function createMetrics(registers: Registry[]) {
     clears: counter('dagain_clears_total', 'Clear requests, by what became of them.', ['outcome']),
     ended: counter('dagain_runs_ended_total', 'Runs whose retries ended.', ['how', 'reason']),
     alerts: counter('dagain_alert_sends_total', 'Alerts sent to a channel.', ['channel', 'result']),
+    storeLosses: counter('dagain_store_losses_total', 'Times that the store was found to have lost data.', ['how']),
     conflicts: counter('dagain_swap_conflicts_total', 'Swaps that somebody else won.', []),
     workFailures: counter('dagain_work_failures_total', 'Work on a run that ended in an error.', []),
     requests: histogram(

@@ -56,7 +56,7 @@ export interface ClearRequest {
   readonly runOnLatestVersion: boolean;
 }
 
-type Unavailable = Extract<RunObservation, { type: 'unavailable' }>;
+export type Unavailable = Extract<RunObservation, { type: 'unavailable' }>;
 
 /** What the orchestrator says of a Dag. `missing`: it says in its own words that it knows no such Dag. */
 export type DagDescription =
@@ -132,6 +132,10 @@ export interface Orchestrator {
   describeDag(dagId: string): Promise<DagDescription>;
   /** Which tasks of the run have failed, the first hundred. */
   failedTasks(key: RunKey): Promise<FailedTasks>;
+  /** What was done to the run, and by whom. */
+  auditTrail(key: RunKey): Promise<AuditTrail>;
+  /** The clears that the service's own user has sent since then, over all runs. */
+  ownClears(sinceMs: number): Promise<OwnClears>;
   health(): Promise<OrchestratorHealth>;
   /** A link that people can open, or null if there is none. */
   linkTo(key: RunKey): string | null;

@@ -109,7 +109,7 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'a lost counter counts from zero again',
     'lost state gives up, with an alert',
     'test/engine/worker.test.ts',
-    'a record that is gone, or cannot be read, is given up with an alert',
+    'a record that is gone is counted anew from the audit log, and given up at the cap',
   ),
   row(
     'Dagster',

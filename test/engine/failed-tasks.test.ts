@@ -8,7 +8,7 @@ import type { Telemetry } from '../../src/engine/telemetry.ts';
 import type { FailedTasks, FoundRun, Orchestrator, RunObservation } from '../../src/orchestrator/port.ts';
 import type { RunStore, Versioned } from '../../src/store/port.ts';
 import { rulesWith } from '../core/policies.ts';
-import { NEXT_ATTEMPT } from '../core/transition/events.ts';
+import { AGREES, NEXT_ATTEMPT } from '../core/transition/events.ts';
 import { createFakeLog } from '../http/serve.ts';
 import {
   clearingRecord,
@@ -43,6 +43,7 @@ const silent: Telemetry = {
   ended() {},
   observed() {},
   alerted() {},
+  storeLost() {},
   swapConflict() {},
   workFailed() {},
   lag() {},
@@ -85,6 +86,8 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     failedTasks: async () => note('tasks', answers.tasks),
     clear: async () => note('clear', { type: 'accepted', run: null }),
     describeDag: () => Promise.reject(new Error('tags are asked for elsewhere')),
+    auditTrail: () => Promise.reject(new Error('the evidence is handed in')),
+    ownClears: () => Promise.reject(new Error('not asked for here')),
     health: () => Promise.reject(new Error('not asked for here')),
     linkTo: () => null,
     close: async () => {},
@@ -114,7 +117,8 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     telemetry: silent,
     onDue: () => {},
   });
-  const stepper = createStepper({ swapLoop, orchestrator, policies, clock, log, telemetry: silent });
+  const evidence = { read: async () => AGREES };
+  const stepper = createStepper({ swapLoop, orchestrator, evidence, policies, clock, log, telemetry: silent });
   return {
     asked,
     answers,

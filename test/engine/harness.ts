@@ -2,8 +2,10 @@ import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
 import type { RetryPolicy } from '../../src/core/policy.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import { createAnnouncer } from '../../src/engine/announcer.ts';
+import { createEvidenceReader } from '../../src/engine/evidence.ts';
 import { createIntake } from '../../src/engine/intake.ts';
 import type { Log } from '../../src/engine/log.ts';
+import { createMemory } from '../../src/engine/memory.ts';
 import type { PolicySource } from '../../src/engine/policy-source.ts';
 import { createStepper } from '../../src/engine/steps.ts';
 import { createSwapLoop } from '../../src/engine/swap-loop.ts';
@@ -41,6 +43,7 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
     ended: count('ended'),
     observed: count('observed'),
     alerted: count('alerted'),
+    storeLost: count('storeLost'),
     swapConflict: count('swapConflict'),
     workFailed: count('workFailed'),
     lag: count('lag'),
@@ -59,6 +62,8 @@ export interface Script {
   observe: Orchestrator['observe'];
   clear: (request: ClearRequest) => Promise<ClearOutcome> | ClearOutcome;
   failedTasks: Orchestrator['failedTasks'];
+  auditTrail: Orchestrator['auditTrail'];
+  ownClears: Orchestrator['ownClears'];
   /** Whether the Dags' tags can be read. */
   areTagsKnown: boolean;
   policy: Partial<RetryPolicy>;
@@ -79,6 +84,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     observe: async () => FAILED,
     clear: () => ({ type: 'accepted', run: null }),
     failedTasks: async () => ({ type: 'found', tasks: [] }),
+    auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
+    ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
     areTagsKnown: true,
     policy: {},
     channels: { webhook: () => ({ type: 'accepted' }) },
@@ -97,6 +104,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     },
     describeDag: async () => ({ type: 'found', tags: [], isPaused: false }),
     failedTasks: (key) => script.failedTasks(key),
+    auditTrail: (key) => script.auditTrail(key),
+    ownClears: (sinceMs) => script.ownClears(sinceMs),
     health: async () => ({ type: 'reachable', name: 'scripted', version: '1' }),
     linkTo: () => 'https://airflow.example/run',
     close: async () => {},
@@ -119,7 +128,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   };
   const wake = { noteDue: (_atMs: number) => {} };
   const swapLoop = createSwapLoop({ ...deps, random: () => 0.5, onDue: (atMs) => wake.noteDue(atMs) });
-  const stepper = createStepper({ ...deps, swapLoop });
+  const memory = createMemory({ ...deps, swapLoop });
+  const stepper = createStepper({ ...deps, swapLoop, evidence: createEvidenceReader({ orchestrator, memory }) });
   const announcer = createAnnouncer({ ...deps, swapLoop });
   const worker = createWorker({
     ...deps,
@@ -130,7 +140,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   });
   wake.noteDue = worker.noteDue;
   const intake = createIntake({ ...deps, swapLoop });
-  return { timers, store, counts, lines, clears, sent, script, policies, swapLoop, stepper, announcer, worker, intake };
+  const engine = { swapLoop, stepper, announcer, worker, intake, memory };
+  return { timers, store, counts, lines, clears, sent, script, policies, ...engine };
 }
 
 export type Harness = ReturnType<typeof createHarness>;

@@ -23,6 +23,11 @@ export interface MemoryStore extends RunStore {
   get(key: RunKey): RunRecord | null;
   /** When the record can be taken next; null: never. */
   indexedAtMs(key: RunKey): number | null;
+  /** Everything is gone, the marks too. */
+  empty(): void;
+  snapshot(): () => void;
+  /** Goes back to what `snapshot` gave. */
+  restore(snapshot: () => void): void;
   /** The record is gone from under its place in the index. */
   lose(key: RunKey): void;
   readonly isClosed: boolean;
@@ -62,6 +67,20 @@ export function createMemoryStore(): MemoryStore {
     put: (record) => void write(record, record),
     get: (key) => rows.get(formatRunKey(key))?.record ?? null,
     indexedAtMs: (key) => rows.get(formatRunKey(key))?.indexedAtMs ?? null,
+    empty() {
+      rows.clear();
+      marks.clear();
+    },
+    snapshot() {
+      const kept = [...rows].map(([name, row]) => [name, { ...row }] as const);
+      const restoreMarks = marks.snapshot();
+      return () => {
+        rows.clear();
+        for (const [name, row] of kept) rows.set(name, { ...row });
+        restoreMarks();
+      };
+    },
+    restore: (snapshot) => snapshot(),
     lose(key) {
       const row = rows.get(formatRunKey(key));
       if (row !== undefined) row.record = null;

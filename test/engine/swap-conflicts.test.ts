@@ -106,13 +106,15 @@ describe('applyTo', () => {
 });
 
 describe('replaceLost', () => {
-  test('puts a given-up run in place of what is lost, unless somebody was quicker', async () => {
+  const LOST = { type: 'state_lost', problem: 'missing', detail: 'gone', clears: 0 } as const;
+
+  test('puts a run that is watched anew in place of what is lost, unless somebody was quicker', async () => {
     const { swapLoop, store, timers } = createHarness();
     store.put(watchingRecord());
     const version = (await store.load(RUN))?.version ?? 0;
     store.lose(RUN);
-    expect(await swapLoop.replaceLost(RUN, version, 'missing: gone')).toMatchObject({ reason: 'state_lost' });
-    expect(store.get(RUN)).toMatchObject({ phase: 'giving_up', reason: 'state_lost', firstFailedAtMs: timers.nowMs() });
-    expect(await swapLoop.replaceLost(RUN, version, 'missing: gone')).toBeNull();
+    expect(await swapLoop.replaceLost(RUN, version, LOST)).toMatchObject({ reason: 'state_lost' });
+    expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost', firstFailedAtMs: timers.nowMs() });
+    expect(await swapLoop.replaceLost(RUN, version, LOST)).toBeNull();
   });
 });

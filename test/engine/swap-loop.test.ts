@@ -177,9 +177,14 @@ describe('applyTo', () => {
   });
 });
 
-test('a lost record is replaced by one that has given up', async () => {
+test('a record that cannot be read is replaced by one that has given up', async () => {
   const one = createOneRunStore();
   const { swapLoop } = createLoop(one.store);
-  const applied = await swapLoop.replaceLost(RUN, 0, 'missing');
+  const applied = await swapLoop.replaceLost(RUN, 0, {
+    type: 'state_lost',
+    problem: 'unreadable',
+    detail: 'x',
+    clears: 0,
+  });
   expect(applied?.next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
 });

@@ -138,12 +138,29 @@ describe('what goes wrong', () => {
     await harness.worker.stop();
   });
 
-  test('a record that is gone, or cannot be read, is given up with an alert', async () => {
+  test('a record that is gone is counted anew from the audit log, and given up at the cap', async () => {
     const harness = createHarness();
     harness.store.put(due(RUN));
     harness.store.lose(RUN);
+    const ours = { action: 'cleared', isOurs: true, owner: 'dagain', taskId: null } as const;
+    const entries = [1, 2].map((hour) => ({ ...ours, atMs: FAILED_AT_MS - hour * 3_600_000 }));
+    harness.script.auditTrail = async () => ({ type: 'found', entries, isComplete: true, knowsUs: true });
     harness.worker.start();
-    await harness.timers.advanceBy(0);
+    await harness.timers.advanceBy(5 * 60_000);
+    expect(harness.clears).toEqual([]);
+    expect(harness.sent).toMatchObject([{ kind: 'gave_up', reason: 'max_retries_reached', retriesUsed: 2 }]);
+    expect(harness.store.get(RUN)).toMatchObject({ phase: 'gave_up', attempt: 3, retriesUsed: 2, maxRetries: 2 });
+    await harness.worker.stop();
+  });
+
+  test('a record that is gone, where the audit log may not be read, is given up with an alert', async () => {
+    const harness = createHarness();
+    harness.store.put(due(RUN));
+    harness.store.lose(RUN);
+    const forbidden = { type: 'unavailable', reason: 'forbidden', detail: 'not allowed', retryAfterMs: null } as const;
+    harness.script.auditTrail = async () => forbidden;
+    harness.worker.start();
+    await harness.timers.advanceBy(5 * 60_000);
     expect(harness.clears).toEqual([]);
     expect(harness.sent).toMatchObject([{ kind: 'gave_up', reason: 'state_lost', key: RUN }]);
     expect(harness.store.get(RUN)).toMatchObject({ phase: 'gave_up', reason: 'state_lost' });

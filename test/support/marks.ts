@@ -1,7 +1,7 @@
 import type { MarkName, RunStore } from '../../src/store/port.ts';
 
 /** The marks of a store in memory. */
-export function createMarks(): Pick<RunStore, 'readMark' | 'advanceMark'> & { clear(): void } {
+export function createMarks(): Pick<RunStore, 'readMark' | 'advanceMark'> & { clear(): void; snapshot(): () => void } {
   const marks = new Map<MarkName, number>();
   return {
     readMark: async (name) => marks.get(name) ?? null,
@@ -11,5 +11,13 @@ export function createMarks(): Pick<RunStore, 'readMark' | 'advanceMark'> & { cl
       return at;
     },
     clear: () => marks.clear(),
+    /** What it returns sets the marks back to how they are now. */
+    snapshot() {
+      const kept = [...marks];
+      return () => {
+        marks.clear();
+        for (const [name, atMs] of kept) marks.set(name, atMs);
+      };
+    },
   };
 }

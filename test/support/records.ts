@@ -59,6 +59,8 @@ const FIRST_FAILURE = {
   retriesUsed: 0,
   retriesUsedByClass: {},
   clearsSent: 0,
+  logOffset: 0,
+  countIs: 'unchecked',
   maxRetries: 2,
   granted: 0,
   firstFailedAtMs: FAILED_AT_MS,
@@ -78,6 +80,7 @@ const CLEARED = {
   retriesUsed: 1,
   retriesUsedByClass: { task_error: 1 },
   clearsSent: 1,
+  countIs: 'checked',
 } as const;
 
 type Fields<P extends Phase> = Partial<Omit<RecordIn<P>, 'phase'>>;

@@ -10,7 +10,9 @@ type GivenUp = RecordIn<'giving_up'> | RecordIn<'gave_up'>;
 
 /** Only a person can have restarted a given-up run; where the callback does not show it, the orchestrator is asked. */
 export function afterGiveUp(record: GivenUp, event: FailureReported, rules: Rules, nowMs: number): Transition {
-  const isLater = isOfLaterAttempt(record, event.evidence);
+  // A person has had it counted anew.
+  const isForgotten = record.reason === 'reset_by_operator';
+  const isLater = isForgotten || isOfLaterAttempt(record, event.evidence);
   if (isLater === true) {
     const begun = beginCount(newCount(record, event, nowMs), event, rules, nowMs);
     // A run that is off by policy now keeps its tombstone rather than coming back without one.
@@ -27,7 +29,7 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
 
 /** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, unsent alerts, and who was told. */
 function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
-  const { outbox, told, history, attempt, clearsSent, held, fingerprint } = record;
+  const { outbox, told, history, clearsSent, logOffset, countIs, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
   const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
@@ -36,9 +38,11 @@ function newCount(record: GivenUp, event: FailureReported, nowMs: number): Commo
     told,
     history,
     clearsSent,
+    logOffset,
+    countIs,
     held,
     previous,
-    attempt: attempt + 1,
+    attempt: record.reason === 'reset_by_operator' ? record.attempt : record.attempt + 1,
     earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),
     override: overrideOf(event) ?? record.override,
     ...learned(record, event),

@@ -37,6 +37,10 @@ function whilePending(record: PendingRecord, event: FailureReported, rules: Rule
   if (startMs !== null && startedAtMs !== null && startedAtMs > startMs) {
     return restartHasFailed(record, startMs, event, rules, nowMs);
   }
+  // What came before is not known where the record was lost; that the attempt began later is.
+  if (startMs !== null && startedAtMs !== null && startedAtMs < startMs) {
+    return unchanged(record, 'stale', 'earlier_attempt');
+  }
   if (isKnown(record, event.failure)) return answerPending(record, record, rules, nowMs);
   const failures = withFailure(record, event.failure, rules, nowMs);
   // The run itself is said to have failed: no need to wait for the next look.

@@ -1,12 +1,14 @@
-import type { Observed, SeenRun, SeenTask } from '../event.ts';
+import type { Observed, SeenRun } from '../event.ts';
+import { type Evidence, type Verdict, weigh } from '../evidence.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { startClear } from './clear.ts';
-import { commonOf } from './fields.ts';
+import { commonOf, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
 import { become, type Transition } from './result.ts';
-import { giveUp, judgeRecord, nextLookMs, refuse } from './steps.ts';
+import { giveUp, judgeRecord, nextLookMs, nextRetryAtMs, refuse } from './steps.ts';
 import { followPerson } from './watch.ts';
+import { knownStartMs } from './which-attempt.ts';
 
 type Answer = Exclude<Observed['observation'], { type: 'missing' }>;
 type Waiting = RecordIn<'waiting'>;
@@ -15,26 +17,32 @@ type Waiting = RecordIn<'waiting'>;
 export function observedWaiting(
   record: Waiting,
   seen: Answer,
-  tasks: readonly SeenTask[],
+  { failedTasks = [], evidence }: Pick<Observed, 'failedTasks' | 'evidence'>,
   rules: Rules,
   nowMs: number,
 ): Transition {
   if (seen.type === 'unavailable') return unavailable(record, seen.retryAfterMs, rules, nowMs);
-  if (record.fingerprint === null) return unseenSoFar(record, seen, rules, nowMs);
+  if (record.fingerprint === null) return unseenSoFar(record, seen, evidence, rules, nowMs);
   if (sameFingerprint(record.fingerprint, seen.fingerprint)) {
-    return seen.state === 'failed' ? clearWhenDue(record, seen, rules, nowMs) : confirmAgain(record, nowMs);
+    return seen.state === 'failed' ? clearWhenDue(record, seen, evidence, rules, nowMs) : confirmAgain(record, nowMs);
   }
   // A person's clear wins: the pending retry is dropped, unspent.
   const previous = { fingerprint: record.fingerprint, wasFailed: true, mode: null };
-  return followPerson(record, previous, seen, tasks, rules, nowMs);
+  return followPerson(record, previous, seen, failedTasks, rules, nowMs);
 }
 
 /** Only where a run that has not finished may be cleared: it must at least be the attempt whose failure was reported. */
-function unseenSoFar(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
+function unseenSoFar(
+  record: Waiting,
+  seen: SeenRun,
+  evidence: Evidence | undefined,
+  rules: Rules,
+  nowMs: number,
+): Transition {
   const isSameAttempt =
     record.attemptStartedAtMs !== null && record.attemptStartedAtMs === seen.fingerprint.startedAtMs;
   if (isSameAttempt && (seen.state === 'failed' || mayInterrupt(record, rules))) {
-    return clearWhenDue(record, seen, rules, nowMs);
+    return clearWhenDue(record, seen, evidence, rules, nowMs);
   }
   return confirmAgain(record, nowMs);
 }
@@ -47,7 +55,7 @@ function confirmAgain(record: Waiting, nowMs: number): Transition {
     sinceMs: nowMs,
     dueAtMs: nowMs,
     expectedRetryAtMs: record.retryAtMs,
-    attemptStartedAtMs: record.attemptStartedAtMs,
+    attemptStartedAtMs: knownStartMs(record),
     checks: 0,
     unavailableSinceMs: null,
   };
@@ -59,13 +67,26 @@ function mayInterrupt(record: Waiting, { policy }: Rules): boolean {
   return record.mayInterrupt && (policy.gate === 'immediate' || policy.onSettleTimeout === 'clear');
 }
 
-function clearWhenDue(record: Waiting, seen: SeenRun, rules: Rules, nowMs: number): Transition {
+function clearWhenDue(
+  record: Waiting,
+  seen: SeenRun,
+  evidence: Evidence | undefined,
+  rules: Rules,
+  nowMs: number,
+): Transition {
   if (nowMs < record.retryAtMs) {
     return become({ ...record, dueAtMs: record.retryAtMs, checks: 0 }, 'retry_scheduled', 'not_due_yet');
   }
   // The policy may have changed since: what it says now counts.
   const judgement = judgeRecord(record, rules, nowMs);
   if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);
+  // Nobody could ask, or this moment is a little later than the one at which it did not seem necessary.
+  if (evidence === undefined) return unavailable(record, null, rules, nowMs);
+  const verdict = weigh(record, seen.fingerprint, evidence);
+  if (verdict.type === 'contradicts') {
+    return giveUp(record, 'state_lost', seen.fingerprint, rules, nowMs, verdict.detail);
+  }
+  if (verdict.type === 'missed') return countMissed(record, verdict, seen, rules, nowMs);
   const plan = {
     fingerprint: seen.fingerprint,
     wasFailed: seen.state === 'failed',
@@ -75,8 +96,44 @@ function clearWhenDue(record: Waiting, seen: SeenRun, rules: Rules, nowMs: numbe
   // Nobody has settled this attempt, so nobody has told people of it either.
   const untold =
     record.fingerprint === null ? pendingAlerts('attempt_failed', record, 'clear_due', rules.policy, nowMs) : [];
-  const next = { ...record, maxRetries: judgement.maxRetries, outbox: [...record.outbox, ...untold] };
+  const next: Waiting = {
+    ...record,
+    countIs: 'checked',
+    logOffset: verdict.logOffset,
+    maxRetries: judgement.maxRetries,
+    outbox: [...record.outbox, ...untold],
+  };
   return startClear(next, plan, rules, nowMs);
+}
+
+/** The store had lost them: they are counted before anything else is decided. */
+function countMissed(
+  record: Waiting,
+  { missed, firstOursAtMs, detail }: Extract<Verdict, { type: 'missed' }>,
+  seen: SeenRun,
+  rules: Rules,
+  nowMs: number,
+): Transition {
+  const counted: Waiting = {
+    ...record,
+    countIs: 'checked',
+    attempt: record.attempt + missed,
+    retriesUsed: record.retriesUsed + missed,
+    clearsSent: record.clearsSent + missed,
+    firstFailedAtMs: Math.min(record.firstFailedAtMs, firstOursAtMs ?? record.firstFailedAtMs),
+    history: withHistory(record.history, {
+      atMs: nowMs,
+      type: 'count_rebuilt',
+      attempt: record.attempt + missed,
+      reason: 'count_rebuilt',
+      detail,
+    }),
+  };
+  const judgement = judgeRecord(counted, rules, nowMs);
+  if (!judgement.retry) return refuse(counted, judgement, seen.fingerprint, rules, nowMs, detail);
+  const endedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
+  const retryAtMs = Math.max(record.retryAtMs, nextRetryAtMs(counted, rules, endedAtMs, nowMs));
+  return become({ ...counted, retryAtMs, dueAtMs: nowMs, checks: 0 }, 'retry_scheduled', 'count_rebuilt');
 }
 
 function unavailable(record: Waiting, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {

@@ -1,4 +1,5 @@
 import type { Observed, SeenTask } from '../event.ts';
+import { type Evidence, logOffsetNow } from '../evidence.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, repeatClear } from './clear.ts';
@@ -28,9 +29,9 @@ export function onObserved(record: RunRecord, event: Observed, rules: Rules, now
     case 'confirming':
       return observedConfirming(record, observation, failedTasks, rules, nowMs);
     case 'waiting':
-      return observedWaiting(record, observation, failedTasks, rules, nowMs);
+      return observedWaiting(record, observation, event, rules, nowMs);
     case 'clearing':
-      return observedClearing(record, observation, rules, nowMs);
+      return observedClearing(record, observation, event.evidence, rules, nowMs);
     case 'watching':
       return observedWatching(record, observation, failedTasks, rules, nowMs);
     case 'giving_up':
@@ -42,22 +43,34 @@ export function onObserved(record: RunRecord, event: Observed, rules: Rules, now
 type UsefulAnswer = Exclude<Observed['observation'], { type: 'missing' }>;
 
 /** The clear's outcome was unknown, or it was certainly not applied: what the run shows decides. */
-function observedClearing(record: RecordIn<'clearing'>, seen: UsefulAnswer, rules: Rules, nowMs: number): Transition {
+function observedClearing(
+  record: RecordIn<'clearing'>,
+  seen: UsefulAnswer,
+  evidence: Evidence | undefined,
+  rules: Rules,
+  nowMs: number,
+): Transition {
   const isTooLate = nowMs > record.firstFailedAtMs + rules.policy.maxDurationMs;
   if (seen.type === 'unavailable') {
     // Whether the clear was applied stays unknown: if it was, the attempt that it started must not pass for a person's.
     const unseen = 'the orchestrator did not answer';
     if (isTooLate) return giveUp(record, 'max_duration_reached', null, rules, nowMs, unseen);
-    const checks = record.checks + 1;
-    const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, seen.retryAfterMs);
-    return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
+    return notSeen(record, seen.retryAfterMs, rules, nowMs);
   }
   // A run that was cleared while it ran shows no trace of it before 3.2: count it as done rather than do it twice.
   const isUntouched =
     record.wasFailed && seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
   if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
   if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
-  return repeatClear(record, record.mode, rules, nowMs);
+  // The run is as it was: whatever the log shows, none of it has started an attempt.
+  if (evidence === undefined) return notSeen(record, null, rules, nowMs);
+  return repeatClear({ ...record, logOffset: logOffsetNow(record, evidence) }, record.mode, rules, nowMs);
+}
+
+function notSeen(record: RecordIn<'clearing'>, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {
+  const checks = record.checks + 1;
+  const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, retryAfterMs);
+  return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
 }
 
 /** Somebody gave a reason to look at a given-up run again. */

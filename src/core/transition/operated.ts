@@ -4,7 +4,7 @@ import type { Failure, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { giveUp } from './steps.ts';
+import { entomb, giveUp } from './steps.ts';
 
 /**
  * A person acts on the record. What cannot be done in its phase changes nothing: the decision is then `stale`, and the
@@ -25,10 +25,34 @@ export function onOperated(record: RunRecord, event: Operated, rules: Rules, now
     case 'grant':
       return grant(record, noted, event, rules, nowMs);
     case 'reset':
-      // What is being sent may still start an attempt, which must find its record.
-      if (record.phase === 'clearing') return refused(record, 'clear_under_way');
-      return become(null, 'cleaned_up', 'reset_by_operator');
+      return reset(record, noted, rules, nowMs);
   }
+}
+
+/**
+ * The count begins anew with the next failure. Where we have cleared the run before, that is remembered for a while: in
+ * the orchestrator's audit log those clears would look like a count that was lost.
+ */
+function reset(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number): Transition {
+  // What is being sent may still start an attempt, which must find its record.
+  if (record.phase === 'clearing') return refused(record, 'clear_under_way');
+  if (record.clearsSent === 0) return become(null, 'cleaned_up', 'reset_by_operator');
+  const forgotten: RunRecord = {
+    ...commonOf(noted),
+    phase: 'giving_up',
+    retriesUsed: 0,
+    retriesUsedByClass: {},
+    granted: 0,
+    failures: [],
+    held: null,
+    outbox: [],
+    told: [],
+    dueAtMs: null,
+    reason: 'reset_by_operator',
+    gaveUpAtMs: nowMs,
+    fingerprint: null,
+  };
+  return become(entomb(forgotten, rules, nowMs), 'cleaned_up', 'reset_by_operator');
 }
 
 function noteOf(record: RunRecord, { action, actor, comment }: Operated, nowMs: number) {

@@ -43,7 +43,7 @@ export function settle(record: RunRecord, fingerprint: Fingerprint, rules: Rules
     retryAtMs,
     fingerprint,
     mayInterrupt: false,
-    attemptStartedAtMs: fingerprint.startedAtMs,
+    attemptStartedAtMs: record.phase === 'confirming' ? record.attemptStartedAtMs : null,
     failureClass: judgement.failureClass,
     checks: 0,
   };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { Orchestrator, OrchestratorHealth } from '../port.ts';
 import { toUnavailable, type Unavailable } from './answers.ts';
+import { readAuditTrail, readOwnClears } from './audit.ts';
 import { type Credentials, createAuthenticator } from './auth.ts';
 import { clearRun } from './clear.ts';
 import { type ApiResult, type Client, createClient } from './client.ts';
@@ -19,6 +20,8 @@ export interface AirflowOptions {
   /** Where Airflow's web interface is; a path prefix is kept, and an `/api/v1` or `/api/v2` at the end does no harm. */
   readonly url: string;
   readonly credentials: Credentials;
+  /** The name under which Airflow's audit log knows these credentials; the user's name unless given. */
+  readonly auditUser?: string;
   readonly clock: { nowMs(): number };
   /** For one request from connecting to the last byte, in milliseconds; 10 s unless given. */
   readonly requestTimeoutMs?: number;
@@ -51,15 +54,22 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
   const startLimit = () => createTimeLimit(clock, clearTimeLimitMs(requestTimeoutMs));
   const versions = createVersions({ ask: (api) => askVersion(client, api, startLimit()), clock, log });
   const deps = { client, versions };
+  const audit = { ...deps, clock, ourName: options.auditUser ?? nameIn(options.credentials) };
   return {
     observe: (key) => observeRun(deps, key, startLimit()),
     clear: (key, request) => clearRun(deps, key, request, startLimit()),
     describeDag: (dagId) => describeDag(deps, dagId, startLimit()),
     failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
+    auditTrail: (key) => readAuditTrail(audit, key, startLimit()),
+    ownClears: (sinceMs) => readOwnClears(audit, sinceMs, startLimit()),
     health: () => checkHealth(client, versions, startLimit()),
     linkTo: (key) => linkTo(root, versions, key),
     close: () => connections.close(),
   };
+}
+
+function nameIn(credentials: Credentials): string | null {
+  return credentials.type === 'password' ? credentials.username : null;
 }
 
 /** Both versions tell theirs to anybody, and how to log in depends on it; a given token goes along all the same. */

@@ -15,21 +15,22 @@ export function parseRoot(address: string): URL {
   return url;
 }
 
+/** A parameter with several values is sent several times. */
+export type Query = Readonly<Record<string, string | readonly string[]>>;
+
 /**
  * The URL of `segments` below `root`, each one encoded exactly once; null if one of them could lead elsewhere.
  * `encodeURIComponent` leaves `.` and `..` as they are and URLs then drop a segment, so a run's clear would become
  * something else: these are refused, and the path that comes out is compared with the one that was meant.
  */
-export function urlOf(
-  root: URL,
-  segments: readonly string[],
-  query: Readonly<Record<string, string>> = {},
-): URL | null {
+export function urlOf(root: URL, segments: readonly string[], query: Query = {}): URL | null {
   // To Airflow, `~` as an id means "all".
   if (segments.some((segment) => segment === '~' || idProblem(segment) !== null)) return null;
   const path = `${root.pathname.replace(/\/$/, '')}/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`;
   const url = new URL(path, root.origin);
   if (url.pathname !== path || url.origin !== root.origin || url.search !== '') return null;
-  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  for (const [name, values] of Object.entries(query)) {
+    for (const value of typeof values === 'string' ? [values] : values) url.searchParams.append(name, value);
+  }
   return url;
 }

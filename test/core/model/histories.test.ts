@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Rules } from '../../../src/core/rules.ts';
 import { rulesWith } from '../policies.ts';
-import { type ClearFate, createHistory, type History } from './history.ts';
+import { type ClearFate, createHistory, type History, type Loss } from './history.ts';
 import type { RunSettings } from './simulated-run.ts';
 
 /** One thing that happens; `pick` chooses among what there is to choose from. */
@@ -16,6 +16,7 @@ const FATES: readonly ClearFate[] = [
   'lost',
   'refused for now',
 ];
+const LOSSES: readonly Loss[] = ['unreadable', 'missing', 'emptied', 'set back'];
 const choose = <T>(from: readonly T[], pick: number): T | undefined => from[pick % from.length];
 
 const HAPPENINGS: Readonly<Record<string, Happening>> = {
@@ -56,8 +57,9 @@ const HAPPENINGS: Readonly<Record<string, Happening>> = {
     if (pick % 4 === 0) history.hold();
   },
   'a person resumes it': (history) => history.resume(),
-  'the record is lost': (history, pick) => {
-    if (pick % 40 === 0) history.loseState();
+  'a snapshot of the store is taken': (history) => history.keep(),
+  'state is lost': (history, pick) => {
+    if (pick % 10 === 0) history.lose(choose(LOSSES, pick / 10) ?? 'missing');
   },
 };
 
@@ -77,6 +79,7 @@ const happenings = fc.array(
 const settings: fc.Arbitrary<RunSettings> = fc.record({
   version: fc.constantFrom(2, 3),
   evidence: fc.constantFrom('all', 'all', 'start', 'number', 'try number only', 'none'),
+  hasAuditLog: fc.constantFrom(true, true, true, false),
 });
 const rules: fc.Arbitrary<Rules> = fc
   .record({

@@ -35,8 +35,13 @@ export interface History {
   restartByPerson(): void;
   hold(): void;
   resume(): void;
-  loseState(): void;
+  /** Takes a snapshot of the store. */
+  keep(): void;
+  lose(what: Loss): void;
 }
+
+/** How state can be lost: a record that the index still knows, the whole store, or what was written lately. */
+export type Loss = 'unreadable' | 'missing' | 'emptied' | 'set back';
 
 export function createHistory(settings: RunSettings, rules: Rules): History {
   const run = createSimulatedRun(settings, FAILED_AT_MS);
@@ -47,6 +52,10 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
   /** Our clears that took effect since a person last did something to the run; nothing else can open a new count. */
   let clearsSincePerson = 0;
   let mayRevive = false;
+  let remembersSinceMs = 0;
+  let hasLost = false;
+  /** What an older snapshot of the store holds. */
+  let snapshot: RunRecord | null = null;
   const gaveUp = { alerts: 0, accepted: 0 };
   /** Incidents that a channel knows of and takes for open. */
   const open = new Set<string>();
@@ -87,7 +96,7 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
   }
 
   function takeEffect(): void {
-    run.clear(nowMs);
+    run.clear(nowMs, true);
     clearsSincePerson += 1;
     expect(clearsSincePerson).toBeLessThanOrEqual(rules.policy.maxRetries);
   }
@@ -136,8 +145,8 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
       const before = record;
       apply(callback.event);
       const isLate = before !== null && before.phase !== 'clearing' && isBefore(callback, before, run);
-      // Invariant 6, where the callback says enough to be known as late.
-      if (isLate && isComparable(callback, before)) expect(record).toBe(before);
+      // Invariant 6, where the callback says enough to be known as late, and what to hold it against was not lost.
+      if (isLate && !hasLost && isComparable(callback, before)) expect(record).toBe(before);
     },
     success: () => apply({ type: 'success_reported' }),
     look(isDown, fate) {
@@ -145,7 +154,8 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
       endRequest();
       const outage = { type: 'unavailable', reason: 'unreachable', retryAfterMs: null } as const;
       if (record.phase === 'gave_up' && nowMs >= record.expiresAtMs) return apply({ type: 'time_passed' });
-      apply({ type: 'observed', observation: isDown ? outage : run.observe() }, fate);
+      const evidence = { restarts: run.restarts(), remembersSinceMs };
+      apply({ type: 'observed', observation: isDown ? outage : run.observe(), evidence }, fate);
     },
     answerAlerts(accepted) {
       const due = record?.outbox.filter((alert) => alert.nextTryAtMs <= nowMs) ?? [];
@@ -161,7 +171,7 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
     },
     restartByPerson() {
       if (run.state !== 'failed' && run.state !== 'success') return;
-      run.clear(nowMs);
+      run.clear(nowMs, false);
       personDid();
     },
     hold() {
@@ -170,12 +180,22 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
     resume() {
       if (record !== null) record = { ...record, held: null };
     },
-    loseState() {
-      if (record === null || underWay !== null) return;
-      record = null;
-      gaveUp.accepted = gaveUp.alerts;
+    keep() {
+      snapshot = record;
+    },
+    lose(what) {
+      if (underWay !== null || (record === null && what !== 'set back')) return;
+      // An older snapshot that nobody notices shows in the audit log or nowhere.
+      if (what === 'set back' && !settings.hasAuditLog) return;
+      mayRevive = true;
+      hasLost = true;
+      record = what === 'set back' ? snapshot : null;
+      // What was owed before is forgotten with it, or owed again.
+      gaveUp.alerts = gaveUp.accepted + (record?.outbox.filter(({ kind }) => kind === 'gave_up').length ?? 0);
       open.clear();
-      apply({ type: 'state_lost', detail: 'unreadable' });
+      if (what === 'emptied') remembersSinceMs = nowMs;
+      if (what === 'unreadable' || what === 'missing')
+        apply({ type: 'state_lost', problem: what, detail: what, clears: 0 });
     },
   };
 }

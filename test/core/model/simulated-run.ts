@@ -1,4 +1,5 @@
 import type { FailureReported, Observed, SeenRun } from '../../../src/core/event.ts';
+import type { Restarts } from '../../../src/core/evidence.ts';
 import type { Fingerprint } from '../../../src/core/record.ts';
 import { FAILURE } from '../../support/records.ts';
 
@@ -9,6 +10,8 @@ export interface RunSettings {
   /** Airflow 2 shows no `queued_at`, and the end of a finished run moves. */
   readonly version: 2 | 3;
   readonly evidence: Evidence;
+  /** Whether it may be read. */
+  readonly hasAuditLog: boolean;
 }
 
 /** A callback and the attempt that it is really of. */
@@ -26,7 +29,9 @@ export interface SimulatedRun {
   start(nowMs: number): void;
   finish(state: 'success' | 'failed', nowMs: number): void;
   /** What a clear does: a finished run begins its next attempt. */
-  clear(nowMs: number): void;
+  clear(nowMs: number, isOurs: boolean): void;
+  /** What the audit log tells, where it may be read. */
+  restarts(): Restarts;
   delete(): void;
   /** A left-over process ends after the run. */
   moveEnd(nowMs: number): void;
@@ -35,7 +40,8 @@ export interface SimulatedRun {
   callback(task: string | null, nowMs: number): Callback;
 }
 
-export function createSimulatedRun({ version, evidence }: RunSettings, startMs: number): SimulatedRun {
+export function createSimulatedRun({ version, evidence, hasAuditLog }: RunSettings, startMs: number): SimulatedRun {
+  const clears: { readonly atMs: number; readonly isOurs: boolean }[] = [];
   let attempt = 1;
   let hasSucceeded = false;
   let state: SimulatedRun['state'] = 'running';
@@ -71,11 +77,23 @@ export function createSimulatedRun({ version, evidence }: RunSettings, startMs: 
       hasSucceeded ||= how === 'success';
       marks = { ...marks, endedAtMs: nowMs };
     },
-    clear(nowMs) {
+    clear(nowMs, isOurs) {
       if (state !== 'failed' && state !== 'success') throw new Error(`a run that is ${state} was cleared`);
       attempt += 1;
+      clears.push({ atMs: nowMs, isOurs });
       state = 'queued';
       marks = { queuedAtMs: nowMs, startedAtMs: null, endedAtMs: null };
+    },
+    restarts() {
+      if (!hasAuditLog) return { type: 'untold', detail: 'forbidden' };
+      const ours = clears.filter(({ isOurs }) => isOurs);
+      return {
+        type: 'told',
+        ours: ours.length,
+        total: clears.length,
+        firstOursAtMs: ours[0]?.atMs ?? null,
+        isLastOurs: clears.at(-1)?.isOurs ?? false,
+      };
     },
     delete() {
       state = 'deleted';

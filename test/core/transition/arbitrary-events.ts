@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { OPERATIONS, type RunEvent } from '../../../src/core/event.ts';
+import type { Evidence } from '../../../src/core/evidence.ts';
 import type { RunRecord } from '../../../src/core/record.ts';
 import type { Rules } from '../../../src/core/rules.ts';
 import { FAILED_AT_MS } from '../../support/records.ts';
@@ -24,6 +25,16 @@ const seenRun = fc.record({
   runType: fc.constantFrom('manual', null),
 });
 const outage = { reason: fc.constant('unreachable'), retryAfterMs: nullable(fc.constantFrom(0, 5_000, 10 ** 9)) };
+
+export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
+  restarts: fc.oneof(
+    fc
+      .record({ ours: count, others: count, firstOursAtMs: nullable(anyTime), isLastOurs: bool })
+      .map(({ others, ...told }) => ({ type: 'told' as const, total: told.ours + others, ...told })),
+    fc.constant({ type: 'untold' as const, detail: 'forbidden' }),
+  ),
+  remembersSinceMs: fc.constantFrom(0, 0, FAILED_AT_MS),
+});
 
 export const anyCallback: fc.Arbitrary<RunEvent> = fc.oneof(
   {
@@ -53,6 +64,7 @@ export const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
         fc.constant({ type: 'missing' as const }),
         fc.record({ type: fc.constant('unavailable' as const), ...outage }),
       ),
+      evidence: anyEvidence,
     }),
   },
   {
@@ -81,7 +93,12 @@ export const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
     }),
   },
   fc.constant({ type: 'time_passed' as const }),
-  fc.constant({ type: 'state_lost' as const, detail: 'gone' }),
+  fc.record({
+    type: fc.constant('state_lost' as const),
+    problem: fc.constantFrom('missing', 'unreadable'),
+    detail: fc.constant('gone'),
+    clears: count,
+  }),
   {
     weight: 2,
     arbitrary: fc.record({
@@ -116,9 +133,24 @@ export const anyRules: fc.Arbitrary<Rules> = fc
 
 /** A record and a look at its run, which often shows it as it was when it was last looked at. */
 export const anyLook: fc.Arbitrary<readonly [RunRecord, RunEvent]> = fc
-  .tuple(fc.oneof(anyRecord, inPhase('waiting'), inPhase('clearing')), seenRun, fc.boolean())
-  .map(([record, seen, isAsBefore]) => {
+  .tuple(fc.oneof(anyRecord, inPhase('waiting'), inPhase('clearing')), seenRun, fc.boolean(), anyEvidence)
+  .map(([record, seen, isAsBefore, evidence]) => {
     const known = 'fingerprint' in record ? record.fingerprint : (record.previous?.fingerprint ?? null);
     const fingerprint = isAsBefore && known !== null ? { ...known, endedAtMs: FAILED_AT_MS } : seen.fingerprint;
-    return [record, { type: 'observed', observation: { ...seen, fingerprint } }];
+    return [record, { type: 'observed', observation: { ...seen, fingerprint }, evidence }];
+  });
+
+/** A look at a run that has failed and waits for its retry, which is due and allowed as often as not. */
+export const anyLookWhenDue: fc.Arbitrary<readonly [RunRecord, RunEvent]> = fc
+  .tuple(inPhase('waiting'), anyEvidence, bool)
+  .map(([record, evidence, isKnown]) => {
+    if (record.phase !== 'waiting') throw new Error('not what was asked for');
+    const fingerprint = record.fingerprint ?? {
+      queuedAtMs: null,
+      startedAtMs: record.attemptStartedAtMs,
+      endedAtMs: 0,
+    };
+    const observation = { type: 'found', state: 'failed', fingerprint, runType: null } as const;
+    const due = { ...record, retryAtMs: 0, held: null, failures: [] };
+    return [due, { type: 'observed', observation, ...(isKnown ? { evidence } : {}) }];
   });

@@ -87,6 +87,8 @@ function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = seldom(fc.const
     attempt: fc.integer({ min: 1, max: 4 }),
     used,
     clearsSent: count,
+    logOffset: fc.constantFrom(0, 0, 1, -1),
+    countIs: fc.constantFrom('unchecked', 'checked', 'lost'),
     maxRetries: count,
     firstFailedAtMs: anyTime,
     granted: fc.constantFrom(0, 0, 1),

@@ -8,6 +8,7 @@ import type {
   Operation,
   SeenRun,
 } from '../../../src/core/event.ts';
+import type { Evidence } from '../../../src/core/evidence.ts';
 import type { Failure, Fingerprint } from '../../../src/core/record.ts';
 import { ALERT, FAILED_AT_MS, FAILURE, FINGERPRINT } from '../../support/records.ts';
 
@@ -39,8 +40,15 @@ export function failed(
   };
 }
 
+/** The audit log shows no clear of ours that the record does not know of. */
+export const AGREES: Evidence = {
+  restarts: { type: 'told', ours: 0, total: 99, firstOursAtMs: null, isLastOurs: false },
+  remembersSinceMs: 0,
+};
+
+/** A look with evidence that speaks for the count. */
 export function seen(state: SeenRun['state'], fingerprint: Fingerprint = FINGERPRINT): Observed {
-  return { type: 'observed', observation: seenRun(state, fingerprint) };
+  return { type: 'observed', observation: seenRun(state, fingerprint), evidence: AGREES };
 }
 
 export function seenRun(state: SeenRun['state'], fingerprint: Fingerprint = FINGERPRINT): SeenRun {

@@ -83,7 +83,16 @@ export const FAILURE_CELLS: Cells = {
     giving_up: '=: stale, not_due_yet',
     gave_up: '=: stale, not_due_yet',
   },
-  'state lost': {
+  'state lost: missing': {
+    none: 'watching: retry_scheduled, state_lost +1',
+    confirming: '=: stale, superseded',
+    waiting: '=: stale, superseded',
+    clearing: '=: stale, superseded',
+    watching: '=: stale, superseded',
+    giving_up: '=: stale, superseded',
+    gave_up: '=: stale, superseded',
+  },
+  'state lost: unreadable': {
     none: 'giving_up: giving_up, state_lost',
     confirming: '=: stale, superseded',
     waiting: '=: stale, superseded',

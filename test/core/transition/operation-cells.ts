@@ -52,7 +52,7 @@ export const OPERATION_CELLS: Cells = {
     confirming: 'gone: cleaned_up, reset_by_operator',
     waiting: 'gone: cleaned_up, reset_by_operator',
     clearing: '=: stale, clear_under_way',
-    watching: 'gone: cleaned_up, reset_by_operator',
+    watching: 'gave_up: cleaned_up, reset_by_operator',
     giving_up: 'gone: cleaned_up, reset_by_operator',
     gave_up: 'gone: cleaned_up, reset_by_operator',
   },

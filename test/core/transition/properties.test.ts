@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { FailureReported, RunEvent } from '../../../src/core/event.ts';
+import { weigh } from '../../../src/core/evidence.ts';
 import { judge } from '../../../src/core/judgement.ts';
 import { dueAtOf, type PendingAlert, RunRecord, sameFingerprint } from '../../../src/core/record.ts';
 import type { Rules } from '../../../src/core/rules.ts';
 import { type Transition, transition } from '../../../src/core/transition.ts';
 import { RUN } from '../../support/records.ts';
-import { anyCallback, anyEvent, anyLook, anyRules } from './arbitrary-events.ts';
+import { anyCallback, anyEvent, anyLook, anyLookWhenDue, anyRules } from './arbitrary-events.ts';
 import { anyRecord, anyTime } from './arbitrary-records.ts';
 
 const RUNS = { numRuns: 2_000 };
@@ -115,7 +116,7 @@ describe('spending a retry', () => {
   test('happens only with the clear that it pays for, and within every cap in force', () => {
     forAnyStep(({ record, rules, nowMs, after: { next, command } }) => {
       const spent = (next?.retriesUsed ?? 0) - (record?.retriesUsed ?? 0);
-      if (record === null || next === null || spent <= 0) return;
+      if (record === null || next === null || spent <= 0 || isRebuilt(next)) return;
       expect([spent, command, record.phase, next.phase]).toEqual([1, 'send_clear', 'waiting', 'clearing']);
       const cap = judge(rules.policy, record, nowMs);
       expect(cap.retry).toBe(true);
@@ -127,8 +128,9 @@ describe('spending a retry', () => {
   });
 
   test('is never undone but by a new count, which only a person can open', () => {
-    forAnyStep(({ record, event, after: { next } }) => {
+    forAnyStep(({ record, event, after: { next, reason } }) => {
       if (record === null || next === null || next.retriesUsed >= record.retriesUsed) return;
+      if (reason === 'reset_by_operator') return expect(next).toMatchObject({ phase: 'gave_up', retriesUsed: 0 });
       expect(['giving_up', 'gave_up']).toContain(record.phase);
       expect(next.retriesUsed).toBe(0);
       expect(['observed', 'failure_reported']).toContain(event.type);
@@ -138,7 +140,7 @@ describe('spending a retry', () => {
   test('every clear that is sent has a number of its own, and an end by which it must be sent', () => {
     forAnyStep(({ record, rules, nowMs, after: { next, command } }) => {
       if (command === null) {
-        if (record !== null && next !== null) expect(next.clearsSent).toBe(record.clearsSent);
+        if (record !== null && next !== null && !isRebuilt(next)) expect(next.clearsSent).toBe(record.clearsSent);
         return;
       }
       expect(next).toMatchObject({ phase: 'clearing', clearsSent: (record?.clearsSent ?? 0) + 1 });
@@ -146,6 +148,45 @@ describe('spending a retry', () => {
       expect(next.sendByMs).toBe(nowMs + rules.timing.sendWindowMs);
       expect(next.dueAtMs).toBe(next.sendByMs + rules.timing.clearOutcomeMs);
     }, anyLook);
+  });
+});
+
+/** Whether this step has counted clears that the record did not know of. */
+function isRebuilt({ history }: RunRecord): boolean {
+  return history.slice(-2).some(({ type }) => type === 'count_rebuilt');
+}
+
+describe('before a retry is spent', () => {
+  test('the count is held against evidence, and never spent where that is missing or speaks against it', () => {
+    const met = { agrees: 0, missed: 0, contradicts: 0, none: 0 };
+    forAnyStep(({ record, event, after: { next, command, reason } }) => {
+      if (record?.phase !== 'waiting' || event.type !== 'observed' || event.observation.type !== 'found') return;
+      const { evidence, observation } = event;
+      const verdict = evidence && weigh(record, observation.fingerprint, evidence);
+      if (command === 'send_clear') {
+        met.agrees += 1;
+        expect(verdict).toMatchObject({ type: 'agrees' });
+        expect(next).toMatchObject({ countIs: 'checked' });
+      }
+      if (verdict?.type === 'missed' && next !== record) {
+        met.missed += 1;
+        const { missed } = verdict;
+        expect(missed).toBeGreaterThan(0);
+        expect(command).toBeNull();
+        if (next === null || next.retriesUsed === record.retriesUsed) return;
+        expect(next).toMatchObject({
+          retriesUsed: record.retriesUsed + missed,
+          clearsSent: record.clearsSent + missed,
+          attempt: record.attempt + missed,
+        });
+      }
+      if (reason === 'state_lost') {
+        met.contradicts += 1;
+        expect(verdict?.type).toBe('contradicts');
+      }
+      if (evidence === undefined && reason === 'orchestrator_unavailable') met.none += 1;
+    }, anyLookWhenDue);
+    expect(Math.min(...Object.values(met))).toBeGreaterThan(5);
   });
 });
 

@@ -14,7 +14,7 @@ import {
   watchingRecord,
 } from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
-import { failed, NEXT_ATTEMPT, seenRun } from './events.ts';
+import { failed, NEXT_ATTEMPT, seen, seenRun } from './events.ts';
 
 const NOW_MS = FAILED_AT_MS + 130_000;
 const decide = (record: RunRecord | null, event: RunEvent, policy: Partial<RetryPolicy> = {}, nowMs = NOW_MS) =>
@@ -29,7 +29,7 @@ function task(taskId: string, fields: Partial<SeenTask> = {}): SeenTask {
 }
 
 function seenFailed(tasks: readonly SeenTask[], fingerprint = FINGERPRINT): Observed {
-  return { type: 'observed', observation: seenRun('failed', fingerprint), failedTasks: tasks };
+  return { ...seen('failed', fingerprint), failedTasks: tasks };
 }
 
 describe('a run of which only the failure as a whole was reported', () => {

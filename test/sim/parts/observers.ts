@@ -31,6 +31,7 @@ export function createSimTelemetry(journal: Journal): Telemetry {
     ended: (how, reason) => journal.count(`end: ${how} (${reason})`),
     observed: (result) => journal.count(`look: ${result}`),
     alerted: (_channel, accepted) => journal.count(accepted ? 'alerts: accepted' : 'alerts: not accepted'),
+    storeLost: (how) => journal.count(`store: found to be ${how}`),
     swapConflict: () => journal.count('store: swap conflicts'),
     workFailed: () => journal.count('work that failed'),
     lag() {},

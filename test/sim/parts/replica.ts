@@ -102,7 +102,7 @@ export function startReplica(deps: ReplicaDeps): Replica {
     });
   }
 
-  life.enter(() => engine.worker.start());
+  life.enter(() => engine.start());
   return {
     nowMs,
     // A copy, by which this delivery is known.
@@ -115,7 +115,7 @@ export function startReplica(deps: ReplicaDeps): Replica {
         life.enter(() => {
           isClosing = true;
           void Promise.allSettled(inFlight)
-            .then(() => engine.worker.stop())
+            .then(() => engine.stop())
             .then(resolve);
         });
       }),

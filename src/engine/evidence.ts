@@ -1,0 +1,44 @@
+import type { Evidence, Restarts } from '../core/evidence.ts';
+import type { RunKey } from '../core/run-key.ts';
+import type { AuditTrail, Orchestrator, Unavailable } from '../orchestrator/port.ts';
+import type { Memory } from './memory.ts';
+
+/** Gathers what a count is held against before a retry is spent. */
+export interface EvidenceReader {
+  /** `unavailable`: nobody could look, and nothing may be decided without it. @throws DagainError `store_unavailable` */
+  read(key: RunKey): Promise<Evidence | Unavailable>;
+}
+
+export interface EvidenceDeps {
+  readonly orchestrator: Pick<Orchestrator, 'auditTrail'>;
+  readonly memory: Pick<Memory, 'beginsMs'>;
+}
+
+export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): EvidenceReader {
+  return {
+    async read(key) {
+      const trail = await orchestrator.auditTrail(key);
+      const restarts = restartsIn(trail);
+      return restarts.type === 'unavailable' ? restarts : { restarts, remembersSinceMs: await memory.beginsMs() };
+    },
+  };
+}
+
+function restartsIn(trail: AuditTrail): Restarts | Unavailable {
+  // A missing permission does not come by itself; everything else may pass.
+  if (trail.type === 'unavailable') {
+    return trail.reason === 'forbidden' ? { type: 'untold', detail: trail.detail } : trail;
+  }
+  if (!trail.knowsUs) return { type: 'untold', detail: 'it is not known by which name it calls us' };
+  const clears = trail.entries.filter(({ action }) => action === 'cleared');
+  const ours = clears.filter(({ isOurs }) => isOurs);
+  // The oldest entries are missing: what is there proves that we have cleared, never that we have not.
+  if (!trail.isComplete && ours.length === 0) return { type: 'untold', detail: 'there is too much of it to read' };
+  return {
+    type: 'told',
+    ours: ours.length,
+    total: clears.length,
+    firstOursAtMs: ours[0]?.atMs ?? null,
+    isLastOurs: clears.at(-1)?.isOurs ?? false,
+  };
+}

@@ -1,0 +1,156 @@
+import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { Orchestrator } from '../orchestrator/port.ts';
+import type { RunStore } from '../store/port.ts';
+import type { Clock } from './clock.ts';
+import type { Log } from './log.ts';
+import type { SwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
+
+/** How often it is noted that the store knows everything that was done. */
+const NOTE_INTERVAL_MS = 10_000;
+/** What a mark says may be off by this much: by clocks, and by the time between two notes. */
+const SLACK_MS = 5 * 60_000;
+/** A store without any mark may have lost as much as this. */
+const LOOK_BACK_MS = 24 * 3_600_000;
+
+export interface MemoryDeps {
+  readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark'>;
+  readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe'>;
+  readonly swapLoop: Pick<SwapLoop, 'apply'>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly telemetry: Telemetry;
+}
+
+/**
+ * Knows whether the store has lost what was in it. Two marks lie beside the records and are lost with them: since when
+ * nothing has been lost, and up to when everything that we did is accounted for. A mark that is missing, or lies before
+ * where this process has seen it, tells of an emptied store or of an older snapshot. The runs that we restarted since
+ * then are found again in the orchestrator's audit log.
+ */
+export interface Memory {
+  /** Since when the store has lost nothing, as far as is known; looks, so that a loss is noticed before anything is cleared. */
+  beginsMs(): Promise<number>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export function createMemory(deps: MemoryDeps): Memory {
+  const { store, clock, log, telemetry } = deps;
+  /** Where this process has seen the mark: it never lies before that unless the store has gone back. */
+  let seenMs: number | null = null;
+  /** From when on what we did has to be looked for; null: all of it is there. Before the first look nobody knows. */
+  let searchFromMs: number | null = null;
+  let hasLooked = false;
+  let isRunning = false;
+  let cancelNext = () => {};
+  let noting: Promise<void> = Promise.resolve();
+  let looking: Promise<number> | null = null;
+
+  async function look(): Promise<number> {
+    // As seen before this reads: meanwhile this very process may move the mark on.
+    const knownMs = seenMs;
+    const [begins, accounted] = await Promise.all([store.readMark('memory_begins'), store.readMark('accounted_for')]);
+    const isEmptied = begins === null || accounted === null;
+    const isSetBack = !isEmptied && knownMs !== null && accounted < knownMs;
+    if (!hasLooked && !isEmptied) search(accounted - SLACK_MS);
+    if (isEmptied) search(clock.nowMs() - LOOK_BACK_MS);
+    if (isSetBack) search(accounted - SLACK_MS);
+    hasLooked = true;
+    if (!isEmptied && !isSetBack) {
+      seenMs = Math.max(seenMs ?? accounted, accounted);
+      return begins;
+    }
+    tellLoss(isEmptied, knownMs === null, accounted);
+    const beginsNowMs = await store.advanceMark('memory_begins', clock.nowMs());
+    // Until the search is over the other mark stays where it was, so that a crash does not cut the search short.
+    seenMs = accounted ?? (await store.advanceMark('accounted_for', clock.nowMs() - LOOK_BACK_MS));
+    return beginsNowMs;
+  }
+
+  function search(fromMs: number): void {
+    searchFromMs = Math.min(searchFromMs ?? fromMs, fromMs);
+  }
+
+  function tellLoss(isEmptied: boolean, isFirstLook: boolean, accounted: number | null): void {
+    if (isFirstLook) {
+      log.info({}, 'the store is new: runs that we have restarted within a day are looked for in the audit log');
+      return;
+    }
+    telemetry.storeLost(isEmptied ? 'emptied' : 'set_back');
+    const upTo = accounted === null ? null : new Date(accounted).toISOString();
+    log.error({ upTo }, 'the store has lost data: every count is held against the audit log before the next retry');
+  }
+
+  /** Finds the runs that the store should know, and does not. False: the orchestrator cannot be asked now. */
+  async function searchLog(fromMs: number): Promise<boolean> {
+    const found = await deps.orchestrator.ownClears(fromMs);
+    if (found.type === 'unavailable') {
+      const isFinal = found.reason === 'forbidden';
+      const { reason, detail } = found;
+      log[isFinal ? 'warn' : 'info']({ reason, detail }, 'the audit log could not be searched for restarted runs');
+      return isFinal;
+    }
+    if (!found.isComplete) log.error({}, 'the audit log holds more clears of ours than can be read: the latest count');
+    for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {
+      const [first] = clears;
+      if (first !== undefined && !(await watchAnew(first.key, clears.length))) return false;
+    }
+    return true;
+  }
+
+  /** Most of what was cleared lately has ended well, and nothing of it is missing. */
+  async function watchAnew(key: RunKey, clears: number): Promise<boolean> {
+    if ((await store.load(key)) !== null) return true;
+    const seen = await deps.orchestrator.observe(key);
+    if (seen.type === 'unavailable') return false;
+    if (seen.type === 'missing' || seen.state === 'success') return true;
+    const detail = 'the audit log shows clears of ours';
+    const lost = { type: 'state_lost', problem: 'missing', detail, clears } as const;
+    const { before, next } = await deps.swapLoop.apply(key, lost);
+    if (before === null && next !== null)
+      log.warn({ run: formatRunKey(key), clears }, 'restarted by us, not in the store');
+    return true;
+  }
+
+  async function note(): Promise<void> {
+    await begins();
+    if (searchFromMs !== null) {
+      const fromMs = searchFromMs;
+      if (!(await searchLog(fromMs))) return;
+      // A loss that was noticed meanwhile reaches further back.
+      if (searchFromMs === fromMs) searchFromMs = null;
+    }
+    if (searchFromMs === null) seenMs = await store.advanceMark('accounted_for', clock.nowMs());
+  }
+
+  function begins(): Promise<number> {
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  }
+
+  function noteNext(delayMs: number): void {
+    cancelNext = clock.schedule(delayMs, () => {
+      noting = note()
+        .catch((error: unknown) => log.warn({ err: error }, 'the marks in the store could not be moved on'))
+        .finally(() => {
+          if (isRunning) noteNext(NOTE_INTERVAL_MS);
+        });
+    });
+  }
+
+  return {
+    beginsMs: begins,
+    start() {
+      isRunning = true;
+      noteNext(0);
+    },
+    async stop() {
+      isRunning = false;
+      cancelNext();
+      await noting;
+    },
+  };
+}

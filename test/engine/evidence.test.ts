@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { createEvidenceReader } from '../../src/engine/evidence.ts';
+import type { AuditEntry, AuditTrail } from '../../src/orchestrator/port.ts';
+import { RUN } from '../support/records.ts';
+
+const entry = (atMs: number, isOurs: boolean, action: AuditEntry['action'] = 'cleared'): AuditEntry => ({
+  action,
+  atMs,
+  isOurs,
+  owner: isOurs ? 'dagain' : 'anna',
+  taskId: null,
+});
+const found = { type: 'found', isComplete: true, knowsUs: true } as const;
+const outage = (reason: 'forbidden' | 'timed_out' | 'unauthorized' | 'server_error') =>
+  ({ type: 'unavailable', reason, detail: `it said ${reason}`, retryAfterMs: 5 }) as const;
+
+function read(trail: AuditTrail) {
+  const reader = createEvidenceReader({
+    orchestrator: { auditTrail: async () => trail },
+    memory: { beginsMs: async () => 42 },
+  });
+  return reader.read(RUN);
+}
+
+test('clears are counted by who sent them; what else was done to the run is none', async () => {
+  const entries = [entry(1, false), entry(2, true), entry(3, true, 'marked_failed'), entry(4, true), entry(5, false)];
+  expect(await read({ ...found, entries })).toEqual({
+    restarts: { type: 'told', ours: 2, total: 4, firstOursAtMs: 2, isLastOurs: false },
+    remembersSinceMs: 42,
+  });
+});
+
+test('a log without clears tells that there were none', async () => {
+  expect(await read({ ...found, entries: [] })).toMatchObject({
+    restarts: { type: 'told', ours: 0, total: 0, firstOursAtMs: null, isLastOurs: false },
+  });
+});
+
+test.each<[string, AuditTrail]>([
+  ['may not be read', outage('forbidden')],
+  ['does not show which entries are ours', { ...found, entries: [entry(1, true)], knowsUs: false }],
+  ['does not reach back, and shows none of ours', { ...found, entries: [entry(1, false)], isComplete: false }],
+])('a log that %s tells nothing', async (_name, trail) => {
+  expect(await read(trail)).toMatchObject({ restarts: { type: 'untold' }, remembersSinceMs: 42 });
+});
+
+test('a log that does not reach back still proves what it shows', async () => {
+  const trail = { ...found, entries: [entry(7, true)], isComplete: false };
+  expect(await read(trail)).toMatchObject({ restarts: { type: 'told', ours: 1, isLastOurs: true } });
+});
+
+test.each(['timed_out', 'unauthorized', 'server_error'] as const)('%s may pass: nothing is decided', async (reason) => {
+  expect(await read(outage(reason))).toEqual(outage(reason));
+});

@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import type { OwnClears } from '../../src/orchestrator/port.ts';
+import { confirmingRecord, gaveUpRecord, RUN } from '../support/records.ts';
+import { createHarness, FAILED } from './harness.ts';
+import { OUTAGE } from './memory-store.ts';
+
+const OTHER = { dagId: 'other', dagRunId: 'manual__1' };
+const DAY_MS = 24 * 3_600_000;
+const SLACK_MS = 5 * 60_000;
+
+/** A harness whose audit log shows a clear of ours for each of these runs, and notes from when on it was asked. */
+function setUp() {
+  const harness = createHarness();
+  const asked: number[] = [];
+  const log: { answer: OwnClears } = {
+    answer: { type: 'found', clears: [{ key: RUN, atMs: 1 }], isComplete: true },
+  };
+  harness.script.ownClears = async (sinceMs) => {
+    asked.push(sinceMs);
+    return log.answer;
+  };
+  const errors = () => harness.lines.filter(([level]) => level === 'error').map(([, message]) => message);
+  return { ...harness, asked, log, errors };
+}
+
+test('of a new store a day is looked for in the audit log, once, and nobody is alarmed', async () => {
+  const { memory, timers, asked, store, errors, counts } = setUp();
+  const startMs = timers.nowMs();
+  memory.start();
+  await timers.advanceBy(60_000);
+  await memory.stop();
+  expect(asked).toEqual([startMs - DAY_MS]);
+  expect(await memory.beginsMs()).toBe(startMs);
+  expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost', retriesUsed: 1 });
+  expect(errors()).toEqual([]);
+  expect(counts.get('storeLost emptied')).toBeUndefined();
+});
+
+test.each(['success', 'missing'] as const)('of a run that has ended well nothing is missing: %s', async (how) => {
+  const { memory, timers, store, script } = setUp();
+  script.observe = async () => (how === 'missing' ? { type: 'missing' } : { ...FAILED, state: 'success' });
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect(store.get(RUN)).toBeNull();
+});
+
+test('while a run cannot be looked at, the search is not over', async () => {
+  const { memory, timers, store, script, asked } = setUp();
+  const { observe } = script;
+  script.observe = async () => ({ type: 'unavailable', reason: 'timed_out', detail: '', retryAfterMs: null });
+  memory.start();
+  await timers.advanceBy(15_000);
+  expect([store.get(RUN), asked.length]).toEqual([null, 2]);
+  script.observe = observe;
+  await timers.advanceBy(10_000);
+  await memory.stop();
+  expect(store.get(RUN)).not.toBeNull();
+});
+
+test('runs that the store knows, given-up ones too, stay as they are', async () => {
+  const { memory, timers, store, log } = setUp();
+  store.put(gaveUpRecord());
+  store.put({ ...confirmingRecord(), ...OTHER });
+  const before = [store.get(RUN), store.get(OTHER)];
+  const clears = [RUN, OTHER, RUN].map((key) => ({ key, atMs: 1 }));
+  log.answer = { type: 'found', clears, isComplete: true };
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect([store.get(RUN), store.get(OTHER)]).toEqual(before);
+});
+
+describe('a store that has lost data under a running service', () => {
+  test('is noticed before the next retry, and the runs are found again', async () => {
+    const { memory, timers, store, asked, errors, counts } = setUp();
+    memory.start();
+    await timers.advanceBy(60_000);
+    store.empty();
+    const lostMs = timers.nowMs();
+    expect(await memory.beginsMs()).toBe(lostMs);
+    expect(errors()).toHaveLength(1);
+    expect(counts.get('storeLost emptied')).toBe(1);
+    await timers.advanceBy(20_000);
+    await memory.stop();
+    expect(asked.at(-1)).toBe(lostMs - DAY_MS);
+    expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost' });
+    // Told once, however often it is looked at.
+    expect(errors()).toHaveLength(1);
+  });
+
+  test('an older snapshot too', async () => {
+    const { memory, timers, store, asked, counts, errors } = setUp();
+    memory.start();
+    await timers.advanceBy(60_000);
+    const snapshot = store.snapshot();
+    const accountedMs = await store.readMark('accounted_for');
+    await timers.advanceBy(3_600_000);
+    store.restore(snapshot);
+    await timers.advanceBy(20_000);
+    await memory.stop();
+    expect(counts.get('storeLost set_back')).toBe(1);
+    expect(errors()).toHaveLength(1);
+    expect(asked.at(-1)).toBe((accountedMs ?? 0) - SLACK_MS);
+    expect(await store.readMark('accounted_for')).toBeGreaterThan((accountedMs ?? 0) + 3_600_000);
+  });
+
+  test('also by a process that was not there when it happened: it looks from where the store has got to', async () => {
+    const first = setUp();
+    first.memory.start();
+    await first.timers.advanceBy(60_000);
+    await first.memory.stop();
+    const accountedMs = await first.store.readMark('accounted_for');
+    const second = setUp();
+    await second.store.advanceMark('memory_begins', 1);
+    await second.store.advanceMark('accounted_for', accountedMs ?? 0);
+    await second.timers.advanceBy(7_200_000);
+    second.memory.start();
+    await second.timers.advanceBy(1_000);
+    await second.memory.stop();
+    expect(second.asked).toEqual([(accountedMs ?? 0) - SLACK_MS]);
+    expect(second.errors()).toEqual([]);
+  });
+});
+
+describe('while the audit log cannot be searched', () => {
+  test('the mark stays where it is, so that a crash does not cut the search short', async () => {
+    const { memory, timers, store, log, asked } = setUp();
+    const { answer } = log;
+    log.answer = { type: 'unavailable', reason: 'timed_out', detail: 'no answer', retryAfterMs: null };
+    const startMs = timers.nowMs();
+    memory.start();
+    await timers.advanceBy(35_000);
+    expect(asked).toEqual(Array.from({ length: 4 }, () => startMs - DAY_MS));
+    expect(await store.readMark('accounted_for')).toBe(startMs - DAY_MS);
+    expect(store.get(RUN)).toBeNull();
+    log.answer = answer;
+    await timers.advanceBy(10_000);
+    await memory.stop();
+    expect(store.get(RUN)).not.toBeNull();
+    expect(await store.readMark('accounted_for')).toBe(startMs + 40_000);
+  });
+
+  test('because nobody lets us, it is said and not waited for', async () => {
+    const { memory, timers, store, log, lines } = setUp();
+    log.answer = { type: 'unavailable', reason: 'forbidden', detail: 'no permission', retryAfterMs: null };
+    memory.start();
+    await timers.advanceBy(25_000);
+    await memory.stop();
+    expect(lines.filter(([level]) => level === 'warn')).toHaveLength(1);
+    expect(await store.readMark('accounted_for')).toBe(timers.nowMs() - 5_000);
+  });
+});
+
+test('a store that is out is waited for', async () => {
+  const { memory, timers, store, asked } = setUp();
+  store.outage = OUTAGE;
+  memory.start();
+  await timers.advanceBy(25_000);
+  await expect(memory.beginsMs()).rejects.toThrow();
+  expect(asked).toEqual([]);
+  store.outage = null;
+  await timers.advanceBy(10_000);
+  await memory.stop();
+  expect(asked).toHaveLength(1);
+});

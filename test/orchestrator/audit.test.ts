@@ -1,0 +1,230 @@
+import { HttpResponse, http } from 'msw';
+import { describe, expect, test } from 'vitest';
+import { useNetwork } from '../support/network.ts';
+import { BASE, htmlPage, KEY, open, PASSWORD, versionHandlers } from './fixtures.ts';
+
+const network = useNetwork();
+const RUN_ID = KEY.dagRunId;
+const TOKEN = { type: 'token', read: async () => 'secret' } as const;
+
+/** A row as Airflow answers it; the newest one has the highest number. */
+function row(at: number, event: string, fields: Record<string, unknown> = {}) {
+  const when = `2026-11-21T01:${String(at).padStart(2, '0')}:00.012365Z`;
+  const extra = '{"dry_run": false, "method": "POST"}';
+  return {
+    event_log_id: at,
+    when,
+    dag_id: KEY.dagId,
+    run_id: RUN_ID,
+    task_id: null,
+    owner: 'anna',
+    event,
+    extra,
+    ...fields,
+  };
+}
+const atMs = (at: number) => Date.parse(`2026-11-21T01:${String(at).padStart(2, '0')}:00.012Z`);
+
+interface Log {
+  readonly version?: string;
+  readonly rows: readonly ReturnType<typeof row>[];
+  readonly auditUser?: string;
+  readonly reply?: (request: Request) => Response | undefined;
+}
+
+/** An Airflow with this log, which understands the filters that both versions have. */
+function airflowWith({ version = '3.3.2', rows, auditUser = 'dagain', reply = () => undefined }: Log) {
+  const api = version.startsWith('2.') ? 'v1' : 'v2';
+  const asked: URLSearchParams[] = [];
+  network.use(
+    ...versionHandlers(version),
+    http.get(`${BASE}/api/${api}/eventLogs`, ({ request }) => {
+      const query = new URL(request.url).searchParams;
+      asked.push(query);
+      const given = query.getAll('included_events');
+      const events = api === 'v1' ? (given[0]?.split(',') ?? []) : given;
+      const is = (name: string, value: unknown) => query.get(name) === null || query.get(name) === value;
+      const found = rows
+        .filter((one) => events.includes(one.event) && is('dag_id', one.dag_id) && is('run_id', one.run_id))
+        .filter((one) => is('owner', one.owner) && one.when > (query.get('after') ?? ''))
+        .toSorted((a, b) => b.event_log_id - a.event_log_id);
+      const offset = Number(query.get('offset'));
+      const page = found.slice(offset, offset + Number(query.get('limit')));
+      return reply(request) ?? HttpResponse.json({ event_logs: page, total_entries: found.length });
+    }),
+  );
+  return { airflow: open({ credentials: TOKEN, auditUser }), asked };
+}
+
+async function trailOf(log: Log) {
+  const { airflow } = airflowWith(log);
+  const trail = await airflow.auditTrail(KEY);
+  await airflow.close();
+  return trail;
+}
+
+const kinds = (trail: Awaited<ReturnType<typeof trailOf>>) =>
+  trail.type === 'found' ? trail.entries.map(({ action, isOurs }) => (isOurs ? `our ${action}` : action)) : trail.type;
+
+describe('the audit trail of a run', () => {
+  test('tells who cleared it, the oldest first', async () => {
+    const rows = [row(1, 'clear_dag_run'), row(9, 'clear_dag_run', { owner: 'dagain' }), row(5, 'clear_dag_run')];
+    expect(await trailOf({ rows })).toEqual({
+      type: 'found',
+      isComplete: true,
+      knowsUs: true,
+      entries: [
+        { action: 'cleared', atMs: atMs(1), isOurs: false, owner: 'anna', taskId: null },
+        { action: 'cleared', atMs: atMs(5), isOurs: false, owner: 'anna', taskId: null },
+        { action: 'cleared', atMs: atMs(9), isOurs: true, owner: 'dagain', taskId: null },
+      ],
+    });
+  });
+
+  test.each([
+    ['3.3.2', row(1, 'clear_dag_run', { extra: '{"method": "POST"}' }), []],
+    ['3.0.6', row(1, 'clear_dag_run', { extra: '{"dry_run": true, "method": "POST"}' }), []],
+    ['3.3.2', row(1, 'post_clear_task_instances', { task_id: 'load' }), ['cleared']],
+    ['3.3.2', row(1, 'patch_dag_run', { extra: '{"state": "failed", "method": "PATCH"}' }), ['marked_failed']],
+    ['3.3.2', row(1, 'patch_dag_run', { extra: '{"state": "success", "method": "PATCH"}' }), ['marked_success']],
+    ['3.3.2', row(1, 'patch_dag_run', { extra: '{"state": "queued", "method": "PATCH"}' }), ['cleared']],
+    ['3.3.2', row(1, 'patch_dag_run', { extra: '{"note": "failed", "method": "PATCH"}' }), []],
+    ['3.3.2', row(1, 'patch_task_instance', { extra: '{"new_state": "failed"}' }), ['marked_failed']],
+    [
+      '3.3.2',
+      row(1, 'bulk_task_instances', {
+        run_id: null,
+        extra: JSON.stringify({ actions: [{ entities: [{ dag_run_id: RUN_ID, new_state: 'failed' }] }] }),
+      }),
+      ['marked_failed'],
+    ],
+    ['3.3.2', row(1, 'heartbeat timeout', { owner: null, extra: 'no heartbeat' }), ['task_lost']],
+    ['2.11.2', row(1, 'api.clear_dag_run', { extra: '{"dry_run": false}' }), ['cleared']],
+    ['2.11.2', row(1, 'api.clear_dag_run', { extra: '{"dry_run": true}' }), []],
+    ['2.11.2', row(1, 'api.clear_dag_run', { extra: '{}' }), []],
+    [
+      '2.11.2',
+      row(1, 'api.post_clear_task_instances', {
+        run_id: null,
+        extra: JSON.stringify({ dry_run: false, dag_run_id: RUN_ID }),
+      }),
+      ['cleared'],
+    ],
+    [
+      '2.11.2',
+      row(1, 'ui.post_clear_task_instances', {
+        run_id: null,
+        extra: JSON.stringify({ dry_run: false, dag_run_id: 'another' }),
+      }),
+      [],
+    ],
+    ['2.11.2', row(1, 'dagrun_clear', { extra: '{"confirmed": "true"}' }), ['cleared']],
+    ['2.11.2', row(1, 'dagrun_clear', { extra: '{"confirmed": "false"}' }), []],
+    ['2.11.2', row(1, 'dagrun_failed', { extra: '{"confirmed": "true"}' }), ['marked_failed']],
+    ['2.11.2', row(1, 'dagrun_failed', { extra: '{}' }), []],
+    ['2.11.2', row(1, 'failed', { extra: '{"host_name": "x", "full_command": "airflow tasks run"}' }), []],
+    ['2.11.2', row(1, 'failed', { extra: '{"confirmed": "true"}' }), ['marked_failed']],
+    ['2.11.2', row(1, 'success', { extra: null }), []],
+    ['2.11.2', row(1, 'state mismatch', { owner: 'airflow', extra: 'Executor reported' }), ['task_lost']],
+    ['2.11.2', row(1, 'api.post_set_task_instances_state', { extra: '{"dry_run": true, "new_state": "failed"}' }), []],
+  ] as const)('%s: %j', async (version, one, expected) => {
+    expect(kinds(await trailOf({ version, rows: [one] }))).toEqual(expected);
+  });
+
+  test.each([
+    ['another run', { run_id: 'another' }],
+    ['another Dag', { dag_id: 'another' }],
+  ])('a row about %s counts for nothing, whatever the filter did', async (_name, fields) => {
+    const reply = () => HttpResponse.json({ event_logs: [row(1, 'clear_dag_run', fields)], total_entries: 1 });
+    expect(kinds(await trailOf({ rows: [], reply }))).toEqual([]);
+  });
+
+  test('the scheduler is never taken for us, whatever its owner', async () => {
+    expect(kinds(await trailOf({ rows: [row(1, 'heartbeat timeout', { owner: 'dagain' })] }))).toEqual(['task_lost']);
+  });
+
+  test('more than three pages are not read: the newest are there', async () => {
+    const rows = Array.from({ length: 320 }, (_, at) => ({
+      ...row(1, 'clear_dag_run'),
+      event_log_id: at,
+      owner: `u${at}`,
+    }));
+    const trail = await trailOf({ rows });
+    expect(trail).toMatchObject({ type: 'found', isComplete: false });
+    if (trail.type !== 'found') return;
+    expect(trail.entries).toHaveLength(300);
+    expect(trail.entries.some(({ owner }) => owner === 'u319')).toBe(true);
+  });
+
+  test('with a password our name is the user name, unless another is given', async () => {
+    const rows = [row(1, 'clear_dag_run', { owner: 'dagain' })];
+    const { airflow } = airflowWith({ rows });
+    await airflow.close();
+    network.use(http.post(`${BASE}/auth/token`, () => HttpResponse.json({ access_token: 'x.y.z' }, { status: 201 })));
+    for (const [auditUser, expected] of [
+      [undefined, ['our cleared']],
+      ['Dag Ain', ['cleared']],
+    ] as const) {
+      const named = auditUser === undefined ? {} : { auditUser };
+      const own = open({ credentials: PASSWORD, ...named });
+      expect(kinds(await own.auditTrail(KEY))).toEqual(expected);
+      await own.close();
+    }
+  });
+
+  test('with a token alone it is not known which entries are ours', async () => {
+    airflowWith({ rows: [row(1, 'clear_dag_run')] });
+    const airflow = open({ credentials: TOKEN });
+    expect(await airflow.auditTrail(KEY)).toMatchObject({ type: 'found', knowsUs: false });
+    expect(await airflow.ownClears(0)).toMatchObject({ type: 'unavailable', reason: 'forbidden' });
+    await airflow.close();
+  });
+});
+
+describe('a log that cannot be read', () => {
+  test.each([
+    ['403', () => HttpResponse.json({ detail: 'Forbidden' }, { status: 403 }), 'forbidden'],
+    ['500', () => htmlPage(500), 'server_error'],
+    ['no JSON', () => htmlPage(200), 'unexpected_answer'],
+    ['a row of another kind', () => HttpResponse.json({ event_logs: [{ when: 5 }] }), 'unexpected_answer'],
+    ['429', () => HttpResponse.json({}, { status: 429 }), 'rate_limited'],
+  ] as const)('%s', async (_name, reply, reason) => {
+    const { airflow } = airflowWith({ rows: [], reply });
+    expect(await airflow.auditTrail(KEY)).toMatchObject({ type: 'unavailable', reason });
+    expect(await airflow.ownClears(0)).toMatchObject({ type: 'unavailable', reason });
+    await airflow.close();
+  });
+
+  test('because Airflow is too old to filter it tells nothing, and holds nothing up', async () => {
+    const reply = () => HttpResponse.json({ title: 'Bad Request', status: 400, detail: 'x' }, { status: 400 });
+    expect(await trailOf({ version: '2.8.4', rows: [], reply })).toMatchObject({ type: 'found', isComplete: false });
+  });
+});
+
+describe('our own clears', () => {
+  test.each(['3.3.2', '2.11.2'])('of all runs since then, the oldest first: %s', async (version) => {
+    const isOld = version.startsWith('2.');
+    const clear = isOld ? 'api.clear_dag_run' : 'clear_dag_run';
+    const tasks = isOld ? 'api.post_clear_task_instances' : 'post_clear_task_instances';
+    const ours = { owner: 'dagain' };
+    const body = JSON.stringify({ dry_run: false, dag_run_id: 'by body' });
+    const rows = [
+      row(1, clear, ours),
+      row(4, clear, { ...ours, dag_id: 'other', run_id: 'r' }),
+      row(3, tasks, { ...ours, run_id: null, extra: body }),
+      row(5, clear, { ...ours, extra: '{"dry_run": true}' }),
+      row(6, clear),
+    ];
+    const { airflow, asked } = airflowWith({ version, rows });
+    expect(await airflow.ownClears(atMs(2))).toEqual({
+      type: 'found',
+      isComplete: true,
+      clears: [
+        { key: { dagId: KEY.dagId, dagRunId: 'by body' }, atMs: atMs(3) },
+        { key: { dagId: 'other', dagRunId: 'r' }, atMs: atMs(4) },
+      ],
+    });
+    expect(asked).toHaveLength(1);
+    await airflow.close();
+  });
+});
