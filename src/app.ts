@@ -46,7 +46,7 @@ export interface AppOptions {
 /** Puts the parts together. @throws DagainError when the settings or the store do not allow to serve */
 export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOptions): Promise<App> {
   const orchestrator = createOrchestrator(environment, clock, log);
-  const channels = createChannels(environment, clock);
+  const channels = createChannels(environment, clock.nowMs);
   const policies = createPolicySource({ environment, orchestrator, channels, clock, log });
   const open: { close(): void | Promise<void> }[] = [policies, orchestrator];
   const release = async () => {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
+import { testAlerts } from './cli/alerts.ts';
 import type { ExitCode, Terminal } from './cli/command.ts';
 import { checkPolicy, printPolicySchema, printResolvedPolicy } from './cli/policy.ts';
 import { policyReference } from './cli/policy-reference.ts';
@@ -40,6 +41,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return rest.length === 0 ? await serve() : misuse('serve takes no arguments');
     case 'policy':
       return await policy(rest, asJson);
+    case 'alerts':
+      return await alerts(rest);
     case undefined:
       return misuse('a command is missing');
     default:
@@ -65,6 +68,15 @@ async function policy([action, ...rest]: readonly string[], asJson: boolean): Pr
     default:
       return misuse(`there is no command "policy ${action}"`);
   }
+}
+
+async function alerts([action, ...rest]: readonly string[]): Promise<ExitCode> {
+  if (action !== 'test' || rest.length > 1) return misuse('alerts takes: test [channel]');
+  const environment = readEnvironment(process.env);
+  const { createChannels, linksFrom } = await import('./app/channels.ts');
+  const channels = createChannels(environment, Date.now);
+  const { runbookUrl } = linksFrom(environment);
+  return await testAlerts({ channels, wanted: rest[0] ?? null, runbookUrl, nowMs: Date.now(), terminal });
 }
 
 /** Serves until it is told to stop; a second signal ends it at once. */
@@ -112,7 +124,7 @@ async function explainPolicy(dagId: string, asJson: boolean): Promise<ExitCode> 
   const { createOrchestrator, createPolicySource } = await import('./app/parts.ts');
   const log = createLog('silent');
   const orchestrator = createOrchestrator(environment, REAL_CLOCK, log);
-  const channels = createChannels(environment, REAL_CLOCK);
+  const channels = createChannels(environment, REAL_CLOCK.nowMs);
   const policies = createPolicySource({ environment, orchestrator, channels, clock: REAL_CLOCK, log });
   try {
     return printResolvedPolicy(dagId, await policies.source.explain(dagId), asJson, terminal);

@@ -8,7 +8,6 @@ import { createWebhookChannel } from '../alerts/webhook.ts';
 import type { Environment } from '../config/environment.ts';
 import type { PolicyFile } from '../config/policy-file.ts';
 import type { AlertLinks } from '../engine/announcer.ts';
-import type { Clock } from '../engine/clock.ts';
 import type { Log } from '../engine/log.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -16,8 +15,8 @@ const TIMEOUT_MS = 10_000;
 const MAIL_TIMEOUT_MS = 30_000;
 
 /** One channel for each whose address is set. */
-export function createChannels(environment: Environment, clock: Pick<Clock, 'nowMs'>): AlertChannel[] {
-  const common = { timeoutMs: TIMEOUT_MS, nowMs: () => clock.nowMs() };
+export function createChannels(environment: Environment, nowMs: () => number): AlertChannel[] {
+  const common = { timeoutMs: TIMEOUT_MS, nowMs };
   const channels: AlertChannel[] = [];
   const { DAGAIN_ALERT_WEBHOOK_URL: hook, DAGAIN_ALERT_WEBHOOK_SECRET: secret = null } = environment;
   if (hook !== undefined) channels.push(createWebhookChannel({ ...common, url: hook, secret }));

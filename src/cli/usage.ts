@@ -12,6 +12,7 @@ Commands:
   policy explain <dag_id>    Show the policy in force for a Dag and where each value comes from.
   policy schema              Print the JSON Schema of the policy file, for editors.
   policy reference           Print the reference page of the policy, in Markdown.
+  alerts test [channel]      Send a test alert and its recovery to one channel, or to all, and print what they answered.
   version                    Print the version.
   help                       Print this text.
 

@@ -30,7 +30,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   alerts: ['core', '*'],
   http: ['engine', 'core', '*'],
   console: ['engine', 'core', 'http', '*'],
-  cli: ['engine', 'core', 'config', '*'],
+  cli: ['engine', 'core', 'config', 'alerts/port.ts', '*'],
 };
 
 interface Import {

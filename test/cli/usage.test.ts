@@ -18,6 +18,7 @@ describe('help', () => {
       'policy explain <dag_id>',
       'policy schema',
       'policy reference',
+      'alerts test [channel]',
     ]) {
       expect(out).toContain(`  ${command} `);
     }
@@ -40,6 +41,8 @@ describe('misuse ends with 2, one line that says what is wrong, and the way to t
     [[], 'a command is missing'],
     [['sevre'], 'there is no command "sevre"'],
     [['serve', 'now'], 'serve takes no arguments'],
+    [['alerts'], 'alerts takes: test [channel]'],
+    [['alerts', 'test', 'slack', 'teams'], 'alerts takes: test [channel]'],
     [['policy'], 'policy takes: check <file>, explain <dag_id>, schema, or reference'],
     [['policy', 'chekc', 'x.yaml'], 'there is no command "policy chekc"'],
     [['policy', 'check'], 'policy check takes one file'],
