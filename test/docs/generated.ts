@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { policyFileSchema } from '../../src/cli/policy.ts';
 import { policyReference } from '../../src/cli/policy-reference.ts';
 import { SETTINGS, type Setting } from '../../src/config/environment.ts';
+import { alertMessages } from './alert-messages.ts';
 import { priorArtTable } from './prior-art.ts';
 
 export const ROOT = join(import.meta.dirname, '../..');
@@ -27,6 +28,7 @@ function readme(): string {
   return [
     ['settings', settingsTable()],
     ['prior-art', priorArtTable()],
+    ['alert-messages', alertMessages()],
   ].reduce((page, [name = '', table = '']) => replaceSection(page, name, table), text);
 }
 
