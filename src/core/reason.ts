@@ -52,6 +52,7 @@ export const REASONS = [
   'attempt_running',
   'failed_without_callback',
   'restarted_by_person',
+  'stopped_by_person',
   'run_succeeded',
   'run_missing',
   'alert_accepted',

@@ -19,9 +19,18 @@ export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): Ev
     async read(key) {
       const trail = await orchestrator.auditTrail(key);
       const restarts = restartsIn(trail);
-      return restarts.type === 'unavailable' ? restarts : { restarts, remembersSinceMs: await memory.beginsMs() };
+      if (restarts.type === 'unavailable') return restarts;
+      return { restarts, remembersSinceMs: await memory.beginsMs(), ...whoStopped(trail) };
     },
   };
+}
+
+/** What was done before the last clear was done to an earlier attempt. The service itself sets nothing to failed. */
+function whoStopped(trail: AuditTrail): Pick<Evidence, 'stoppedBy'> {
+  if (trail.type !== 'found') return {};
+  const begun = trail.entries.findLastIndex(({ action }) => action === 'cleared') + 1;
+  const stop = trail.entries.slice(begun).findLast(({ action }) => action === 'marked_failed');
+  return stop === undefined ? {} : { stoppedBy: stop.owner ?? 'somebody' };
 }
 
 function restartsIn(trail: AuditTrail): Restarts | Unavailable {

@@ -30,6 +30,29 @@ test('clears are counted by who sent them; what else was done to the run is none
   });
 });
 
+test.each<[string, string | undefined, AuditEntry[]]>([
+  ['by hand', 'anna', [entry(1, false, 'marked_failed')]],
+  [
+    'by hand, after our clear',
+    'anna',
+    [entry(1, true), entry(2, false, 'marked_failed'), entry(3, false, 'task_lost')],
+  ],
+  ['by hand, under our name', 'dagain', [entry(1, true, 'marked_failed')]],
+  ['by hand, by nobody that is known', 'somebody', [{ ...entry(1, false, 'marked_failed'), owner: null }]],
+  [
+    'by hand, before a clear: that was an earlier attempt',
+    undefined,
+    [entry(1, false, 'marked_failed'), entry(2, false)],
+  ],
+  ['by itself', undefined, [entry(1, false, 'marked_success'), entry(2, false, 'task_lost')]],
+])('an attempt that was ended %s', async (_name, stoppedBy, entries) => {
+  const expected = stoppedBy === undefined ? {} : { stoppedBy };
+  const evidence = await read({ ...found, entries });
+  expect(Object.fromEntries(Object.entries(evidence).filter(([name]) => name === 'stoppedBy'))).toEqual(expected);
+  // Also where the log does not show which entries are ours.
+  expect(await read({ ...found, entries, knowsUs: false })).toMatchObject(expected);
+});
+
 test('a log without clears tells that there were none', async () => {
   expect(await read({ ...found, entries: [] })).toMatchObject({
     restarts: { type: 'told', ours: 0, total: 0, firstOursAtMs: null, isLastOurs: false },

@@ -82,6 +82,7 @@ function clearWhenDue(
   if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);
   // Nobody could ask, or this moment is a little later than the one at which it did not seem necessary.
   if (evidence === undefined) return unavailable(record, null, rules, nowMs);
+  if (evidence.stoppedBy !== undefined) return stopped(record, seen, evidence.stoppedBy, rules, nowMs);
   const verdict = weigh(record, seen.fingerprint, evidence);
   if (verdict.type === 'contradicts') {
     return giveUp(record, 'state_lost', seen.fingerprint, rules, nowMs, verdict.detail);
@@ -104,6 +105,16 @@ function clearWhenDue(
     outbox: [...record.outbox, ...untold],
   };
   return startClear(next, plan, rules, nowMs);
+}
+
+/**
+ * A person has ended this attempt; the tasks that were stopped by it may well have reported a failure of their own.
+ * Whoever did it knows, so that only those are told who have been told of the failure.
+ */
+function stopped(record: Waiting, seen: SeenRun, by: string, rules: Rules, nowMs: number): Transition {
+  const isUntold = record.outbox.length === 0 && record.told.length === 0;
+  const heard: Rules = isUntold ? { ...rules, policy: { ...rules.policy, alertChannels: [] } } : rules;
+  return giveUp(record, 'stopped_by_person', seen.fingerprint, heard, nowMs, `${by} set it to failed`);
 }
 
 /** The store had lost them: they are counted before anything else is decided. */

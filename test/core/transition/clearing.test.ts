@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/core/event.ts';
 import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
 import { transition } from '../../../src/core/transition.ts';
-import { clearingRecord, FAILED_AT_MS, FINGERPRINT, RUN, waitingRecord } from '../../support/records.ts';
+import { ALERT, clearingRecord, FAILED_AT_MS, FINGERPRINT, RUN, waitingRecord } from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
-import { clearAnswered, failed, NEXT_ATTEMPT, running, seen, seenRun, unavailable } from './events.ts';
+import { AGREES, clearAnswered, failed, NEXT_ATTEMPT, running, seen, seenRun, unavailable } from './events.ts';
 
 const DUE_MS = clearingRecord().dueAtMs;
 const DAY_MS = 24 * 3_600_000;
@@ -47,6 +47,37 @@ describe('spending a retry', () => {
   test('does not happen after max_duration', () => {
     const after = decide(waitingRecord(), seen('failed'), FAILED_AT_MS + DAY_MS + 1);
     expect(after.next).toMatchObject({ phase: 'giving_up', reason: 'max_duration_reached' });
+  });
+});
+
+describe('an attempt that a person has set to failed', () => {
+  const look = { ...seen('failed'), evidence: { ...AGREES, stoppedBy: 'anna' } };
+
+  test('is not retried, whatever its tasks have reported, and whoever did it needs no alert', () => {
+    const { next, command, reason } = decide(waitingRecord(), look);
+    expect({ command, reason }).toEqual({ command: null, reason: 'stopped_by_person' });
+    expect(next).toMatchObject({ phase: 'gave_up', retriesUsed: 0, outbox: [], fingerprint: FINGERPRINT });
+    expect(next?.history.at(-1)).toMatchObject({ type: 'gave_up', detail: 'anna set it to failed' });
+  });
+
+  test('is looked at when the retry is due: until then anybody may set it to failed', () => {
+    const early = waitingRecord({ dueAtMs: 0 });
+    expect(decide(early, look, early.retryAtMs - 1).reason).toBe('not_due_yet');
+  });
+
+  test('ends with an alert where people have been told of the failure', () => {
+    const told = waitingRecord({ outbox: [{ ...ALERT, kind: 'attempt_failed' }] });
+    const { next } = decide(told, look);
+    expect(next).toMatchObject({ phase: 'giving_up', reason: 'stopped_by_person' });
+    expect(next?.outbox.map(({ kind }) => kind)).toContain('gave_up');
+  });
+
+  test('starts nothing by a late callback, and a new count when a person clears it', () => {
+    const { next } = decide(waitingRecord(), look);
+    if (next === null) throw new Error('nothing is left of it');
+    expect(decide(next, failed()).next).toMatchObject({ phase: 'gave_up' });
+    const again = failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs });
+    expect(decide(next, again).next).toMatchObject({ phase: 'confirming', retriesUsed: 0 });
   });
 });
 
