@@ -119,6 +119,30 @@ export type OwnClears =
   | { readonly type: 'found'; readonly clears: readonly OwnClear[]; readonly isComplete: boolean }
   | Unavailable;
 
+/** A run that has failed, and which one it is. */
+export interface FailedRun {
+  readonly key: RunKey;
+  readonly run: FoundRun;
+}
+
+/** Where reading goes on: at the runs that ended at this time (epoch milliseconds) or later, less the first `skip`. */
+export interface FailedRunsCursor {
+  readonly endedAtMs: number;
+  readonly skip: number;
+}
+
+export type FailedRuns =
+  | {
+      readonly type: 'found';
+      /** Those that ended first come first. */
+      readonly runs: readonly FailedRun[];
+      /** How many more there were that are not understood, and so are left out. */
+      readonly unreadable: number;
+      /** Null: these were the last. */
+      readonly next: FailedRunsCursor | null;
+    }
+  | Unavailable;
+
 /** What a health check of the orchestrator found. */
 export type OrchestratorHealth =
   | { readonly type: 'reachable'; readonly name: string; readonly version: string }
@@ -136,6 +160,8 @@ export interface Orchestrator {
   auditTrail(key: RunKey): Promise<AuditTrail>;
   /** The clears that the service's own user has sent since then, over all runs. */
   ownClears(sinceMs: number): Promise<OwnClears>;
+  /** A page of the runs of all Dags that have failed, at most a hundred; a run may come again on the next one. */
+  failedRuns(from: FailedRunsCursor): Promise<FailedRuns>;
   health(): Promise<OrchestratorHealth>;
   /** A link that people can open, or null if there is none. */
   linkTo(key: RunKey): string | null;

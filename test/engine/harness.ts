@@ -64,6 +64,7 @@ export interface Script {
   failedTasks: Orchestrator['failedTasks'];
   auditTrail: Orchestrator['auditTrail'];
   ownClears: Orchestrator['ownClears'];
+  failedRuns: Orchestrator['failedRuns'];
   /** Whether the Dags' tags can be read. */
   areTagsKnown: boolean;
   policy: Partial<RetryPolicy>;
@@ -86,6 +87,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     failedTasks: async () => ({ type: 'found', tasks: [] }),
     auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
     ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
+    failedRuns: async () => ({ type: 'found', runs: [], unreadable: 0, next: null }),
     areTagsKnown: true,
     policy: {},
     channels: { webhook: () => ({ type: 'accepted' }) },
@@ -106,6 +108,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     failedTasks: (key) => script.failedTasks(key),
     auditTrail: (key) => script.auditTrail(key),
     ownClears: (sinceMs) => script.ownClears(sinceMs),
+    failedRuns: (from) => script.failedRuns(from),
     health: async () => ({ type: 'reachable', name: 'scripted', version: '1' }),
     linkTo: () => 'https://airflow.example/run',
     close: async () => {},

@@ -9,6 +9,7 @@ import { clearRun } from './clear.ts';
 import { type ApiResult, type Client, createClient } from './client.ts';
 import { createConnections } from './connections.ts';
 import { describeDag, readFailedTasks } from './dags.ts';
+import { readFailedRuns } from './failed-runs.ts';
 import { createHttp } from './http.ts';
 import { type AdapterLog, silentLog } from './log.ts';
 import { observeRun } from './observe.ts';
@@ -62,6 +63,7 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
     failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
     auditTrail: (key) => readAuditTrail(audit, key, startLimit()),
     ownClears: (sinceMs) => readOwnClears(audit, sinceMs, startLimit()),
+    failedRuns: (from) => readFailedRuns(deps, from, startLimit()),
     health: () => checkHealth(client, versions, startLimit()),
     linkTo: (key) => linkTo(root, versions, key),
     close: () => connections.close(),

@@ -1,7 +1,7 @@
 import { rejectsToken, type Unavailable } from './answers.ts';
 import type { Authenticator, Authorization } from './auth.ts';
 import { type Http, type HttpResult, nameOf } from './http.ts';
-import { type Query, urlOf } from './paths.ts';
+import { type Query, type Segment, urlOf } from './paths.ts';
 import type { TimeLimit } from './time-limit.ts';
 import type { ApiVersion } from './versions.ts';
 
@@ -9,7 +9,7 @@ export interface ApiCall {
   readonly api: ApiVersion;
   readonly method: 'GET' | 'POST';
   /** Below `/api/v1` or `/api/v2`, not encoded. */
-  readonly segments: readonly string[];
+  readonly segments: readonly Segment[];
   readonly query?: Query;
   readonly body?: unknown;
   /** The answer needs no login; what is at hand without one is shown. */

@@ -15,6 +15,10 @@ export function parseRoot(address: string): URL {
   return url;
 }
 
+/** In place of an id: all of them. Airflow's word for it, `~`, is refused where an id should be. */
+export const ALL = Symbol('all');
+export type Segment = string | typeof ALL;
+
 /** A parameter with several values is sent several times. */
 export type Query = Readonly<Record<string, string | readonly string[]>>;
 
@@ -23,10 +27,10 @@ export type Query = Readonly<Record<string, string | readonly string[]>>;
  * `encodeURIComponent` leaves `.` and `..` as they are and URLs then drop a segment, so a run's clear would become
  * something else: these are refused, and the path that comes out is compared with the one that was meant.
  */
-export function urlOf(root: URL, segments: readonly string[], query: Query = {}): URL | null {
-  // To Airflow, `~` as an id means "all".
-  if (segments.some((segment) => segment === '~' || idProblem(segment) !== null)) return null;
-  const path = `${root.pathname.replace(/\/$/, '')}/${segments.map((segment) => encodeURIComponent(segment)).join('/')}`;
+export function urlOf(root: URL, segments: readonly Segment[], query: Query = {}): URL | null {
+  if (segments.some((segment) => segment !== ALL && idProblem(segment) !== null)) return null;
+  const encoded = segments.map((segment) => (segment === ALL ? '~' : encodeURIComponent(segment)));
+  const path = `${root.pathname.replace(/\/$/, '')}/${encoded.join('/')}`;
   const url = new URL(path, root.origin);
   if (url.pathname !== path || url.origin !== root.origin || url.search !== '') return null;
   for (const [name, values] of Object.entries(query)) {
