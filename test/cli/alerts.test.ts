@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
 import { testAlerts } from '../../src/cli/alerts.ts';
@@ -85,4 +88,22 @@ describe('alerts test', () => {
     expect(slack.seen[0]?.body).toContain('<https://wiki.example/dagain|Runbook>');
     expect(pagerduty.seen.map(({ body }) => JSON.parse(body).event_action)).toEqual(['trigger', 'resolve']);
   });
+});
+
+test('policy explain says who is alerted of a Dag, where that comes from, and which channel is not there', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dagain-alerts-'));
+  const path = join(folder, 'policy.yaml');
+  writeFileSync(path, 'dags:\n  - { match: "etl_*", alert_channels: [slack, pagerduty] }\n');
+  const settings = {
+    DAGAIN_AIRFLOW_URL: 'http://127.0.0.1:1',
+    DAGAIN_POLICY_FILE: path,
+    DAGAIN_SLACK_WEBHOOK_URL: 'http://127.0.0.1:1/x',
+    DAGAIN_ALERT_WEBHOOK_URL: 'http://127.0.0.1:1/y',
+  };
+  const explained = await dagain(['policy', 'explain', 'etl_daily'], settings);
+  const other = await dagain(['policy', 'explain', 'other'], settings);
+  rmSync(folder, { recursive: true });
+  expect(explained.out).toMatch(/alert_channels +\["slack"\] +policy file, dags\[0\] \(etl_\*\)/);
+  expect(explained.out).toContain('pagerduty is not configured: alerts go to slack.');
+  expect(other.out).toMatch(/alert_channels +\["webhook","slack"\] +built-in/);
 });
