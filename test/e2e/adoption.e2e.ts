@@ -29,8 +29,9 @@ const ENDS: Record<Shape, { state: 'success' | 'failed'; clearers: string[]; isK
   is_killed: { state: 'success', clearers: [OURS] },
   runs_out_of_time: { state: 'success', clearers: [OURS] },
   is_stopped_by_hand: { state: 'failed', clearers: [] },
+  is_stopped_by_hand_and_complains: { state: 'failed', clearers: [] },
 };
-const BY_HAND = ['is_stopped_by_hand'] as const;
+const BY_HAND = ['is_stopped_by_hand', 'is_stopped_by_hand_and_complains'] as const;
 
 /** What is left of an attempt that ran out of time must be gone before the next one. */
 const POLICY = `

@@ -41,6 +41,7 @@ export const SHAPES = [
   'is_killed',
   'runs_out_of_time',
   'is_stopped_by_hand',
+  'is_stopped_by_hand_and_complains',
 ] as const;
 export type Shape = (typeof SHAPES)[number];
 

@@ -1,4 +1,4 @@
-"""Ten ways in which a run goes. Nothing in here knows of dagain."""
+"""Eleven ways in which a run goes. Nothing in here knows of dagain."""
 
 from __future__ import annotations
 
@@ -141,6 +141,18 @@ def is_stopped_by_hand() -> None:
     work()
 
 
+def is_stopped_by_hand_and_complains() -> None:
+    @task
+    def work() -> None:
+        def complain(*_args: object) -> None:
+            raise RuntimeError("whatever was running in it was ended")
+
+        signal.signal(signal.SIGTERM, complain)
+        time.sleep(FOR_EVER_S)
+
+    work()
+
+
 DAGS: list[tuple[Callable[[], None], dict[str, Any]]] = [
     (succeeds, {}),
     (fails_once, {}),
@@ -152,4 +164,5 @@ DAGS: list[tuple[Callable[[], None], dict[str, Any]]] = [
     (is_killed, {}),
     (runs_out_of_time, {"dagrun_timeout": TIMEOUT}),
     (is_stopped_by_hand, {}),
+    (is_stopped_by_hand_and_complains, {}),
 ]
