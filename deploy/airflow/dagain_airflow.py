@@ -793,7 +793,8 @@ class _Listener:
             return
         reason = _reason(run, message)
         if reason is None:
-            log.info("dagain: run %s was set to failed by hand, so it is not reported", _get(run, "run_id"))
+            ids = (_get(run, "dag_id"), _get(run, "run_id"))
+            log.info("dagain: run %s %s was set to failed by hand, so it is not reported", *ids)
             return
         self._outbox.add("run-failed", _run_failed({"dag_run": run, "reason": reason}, {}))
 

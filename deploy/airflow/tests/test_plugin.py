@@ -264,7 +264,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 def test_a_run_that_a_person_set_to_failed_is_not_reported(sidecar, listener, logged, message, run):
     fail_run(listener, run, message)
     assert sidecar.requests == []
-    assert "r1 was set to failed by hand" in logged.text
+    assert "run etl r1 was set to failed by hand" in logged.text
 
 
 @pytest.mark.parametrize("end", [contexts.ENDED, None])
