@@ -6,6 +6,8 @@ const BODY = JSON.stringify(TASK_FAILED);
 const GET = 'GET /livez HTTP/1.1\r\nHost: x\r\n';
 const POST = 'POST /v1/callbacks/task-failed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
 const CHUNKED = `${POST}Transfer-Encoding: chunked\r\n\r\n`;
+/** What a smuggler hides behind a request, for somebody else to take for the next one. */
+const SMUGGLED = `${POST}Content-Length: ${BODY.length}\r\n\r\n${BODY}`;
 
 let http: Serving;
 beforeAll(async () => {
@@ -57,6 +59,27 @@ const BAD_WIRE: readonly BadWire[] = [
   malformed('a negative chunk size', `${CHUNKED}-5\r\nhello\r\n0\r\n\r\n`),
   malformed('a chunk that is longer than it says', `${CHUNKED}2\r\nhello\r\n0\r\n\r\n`),
   malformed('a chunk size beyond all numbers', `${CHUNKED}${'f'.repeat(20)}\r\nhello`),
+  malformed('an encoding that does not exist', `${POST}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('a blank after the name of the encoding', `${POST}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('a tab before the encoding', `${POST}Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('a folded encoding', `${POST}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed(
+    'two encodings',
+    `${POST}Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n${SMUGGLED}`,
+  ),
+  malformed('an empty length', `${POST}Content-Length: \r\n\r\n${SMUGGLED}`),
+  malformed('a length behind a bare carriage return', `${POST}A: b\rContent-Length: 5\r\n\r\n${SMUGGLED}`),
+  malformed('a chunk size with a blank', `${CHUNKED}5 \r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('a chunk size with a prefix', `${CHUNKED}0x5\r\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('chunks with bare line feeds', `${CHUNKED}5\nhello\n0\n\n${SMUGGLED}`),
+  malformed('a chunk extension with a bare line feed', `${CHUNKED}5;a\nhello\r\n0\r\n\r\n${SMUGGLED}`),
+  malformed('a length in a trailer', `${CHUNKED}0\r\nContent-Length: 5\r\n\r\n${SMUGGLED}`),
+  malformed('HTTP/0.9', 'GET /livez\r\n\r\n'),
+  malformed('no path', 'GET  HTTP/1.1\r\nHost: x\r\n\r\n'),
+  malformed('a blank in the path', 'GET /li vez HTTP/1.1\r\nHost: x\r\n\r\n'),
+  malformed('a NUL in the path', 'GET /li\0vez HTTP/1.1\r\nHost: x\r\n\r\n'),
+  malformed('letters beyond ASCII in the path', 'GET /größe HTTP/1.1\r\nHost: x\r\n\r\n'),
+  malformed('an authority for a path', 'GET elsewhere:80 HTTP/1.1\r\nHost: x\r\n\r\n'),
   malformed('a broken chunk after a good one', CHUNKED, 20, '5\r\n{"dag\r\n', 20, 'ZZ\r\n'),
   {
     name: 'compressed chunks',
@@ -68,6 +91,12 @@ const BAD_WIRE: readonly BadWire[] = [
   {
     name: 'endless headers',
     parts: [GET, ...Array.from({ length: 500 }, (_, n) => `A${n}: ${'a'.repeat(1_000)}\r\n`)],
+    status: 431,
+    code: 'headers_too_large',
+  },
+  {
+    name: 'thousands of headers',
+    parts: [GET, ...Array.from({ length: 1_900 }, (_, n) => `A${n}: b\r\n`), '\r\n'],
     status: 431,
     code: 'headers_too_large',
   },
@@ -190,6 +219,38 @@ test('a request that is followed by garbage still gets its own answer, and only 
   };
   const { statuses } = await talk(http.port, [`${POST}Content-Length: ${BODY.length}\r\n\r\n${BODY}garbage\r\n\r\n`]);
   expect(statuses).toEqual([202]);
+});
+
+describe('what is not a request of its own is never taken for one', () => {
+  test('the body of a GET', async () => {
+    http.intake.reports.length = 0;
+    const { statuses } = await talk(http.port, [`${GET}Content-Length: ${SMUGGLED.length}\r\n\r\n${SMUGGLED}`]);
+    expect(statuses).toEqual([200]);
+    expect(http.intake.reports).toEqual([]);
+  });
+
+  test('what follows an answer that closes the connection', async () => {
+    const { statuses } = await talk(http.port, [`${POST}Content-Length: 2\r\nConnection: close\r\n\r\n{}${SMUGGLED}`]);
+    expect(statuses).toEqual([400]);
+    expect(http.intake.reports).toEqual([]);
+  });
+
+  test('a tunnel is not opened, and no other protocol is spoken', async () => {
+    expect((await talk(http.port, ['CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n'])).text).toBe('');
+    const upgrade = `${GET}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n`;
+    expect((await talk(http.port, [upgrade])).statuses).toEqual([200]);
+  });
+});
+
+test.each([
+  ['http://elsewhere/livez', 200],
+  ['http://elsewhere/v1/runs/etl/..', 400],
+  ['http://elsewhere//livez', 404],
+  ['*', 404],
+])('the target %s counts by its path only: %i', async (target, status) => {
+  const method = target === '*' ? 'OPTIONS' : 'GET';
+  const { statuses } = await talk(http.port, [`${method} ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`]);
+  expect(statuses).toEqual([status]);
 });
 
 test('requests in one packet are answered in their order', async () => {
