@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -88,6 +90,31 @@ describe('alerts test', () => {
     expect(slack.seen[0]?.body).toContain('<https://wiki.example/dagain|Runbook>');
     expect(pagerduty.seen.map(({ body }) => JSON.parse(body).event_action)).toEqual(['trigger', 'resolve']);
   });
+});
+
+test('alerts go through a proxy where Node is told to use one', async () => {
+  const slack = await startReceiver(answering(SlackMessage, { status: 200 }, { status: 400 }));
+  const tunnels: (string | undefined)[] = [];
+  const proxy = createServer();
+  proxy.on('connect', (request, client) => {
+    tunnels.push(request.url);
+    const target = connect(Number(new URL(slack.url).port), '127.0.0.1', () => {
+      client.write('HTTP/1.1 200 OK\r\n\r\n');
+      target.pipe(client).pipe(target);
+    });
+    client.on('error', () => target.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const address = proxy.address();
+  const { code, out } = await dagain(['alerts', 'test'], {
+    DAGAIN_SLACK_WEBHOOK_URL: 'http://hooks.invalid/services/x',
+    NODE_USE_ENV_PROXY: '1',
+    HTTP_PROXY: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+  });
+  proxy.close();
+  expect([code, out]).toEqual([0, 'slack         alert and recovery accepted\n']);
+  expect(new Set(tunnels)).toEqual(new Set(['hooks.invalid:80']));
+  expect(slack.seen).toHaveLength(2);
 });
 
 test('policy explain says who is alerted of a Dag, where that comes from, and which channel is not there', async () => {
