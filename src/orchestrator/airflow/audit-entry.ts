@@ -32,8 +32,8 @@ const NAMED_IN_PATH = [
 ];
 /** Of Airflow 2's own pages. */
 const PAGES = ['clear', 'dagrun_clear', 'dagrun_queued', 'dagrun_failed', 'dagrun_success', 'failed', 'success'];
-/** Of the scheduler, when it finds that a task's process is gone. */
-const LOST = ['heartbeat timeout', 'state mismatch', 'stuck in queued tries exceeded', 'stuck in queued'];
+/** Of the scheduler, when it finds that a task's process is gone or never came to be. */
+const LOST = ['heartbeat timeout', 'state mismatch', 'stuck in queued tries exceeded', 'task launch failure'];
 
 // Airflow 2 puts before the name whether a request came from its own pages or from elsewhere.
 const prefixed = (names: readonly string[]) => names.flatMap((name) => [name, `api.${name}`, `ui.${name}`]);
@@ -42,14 +42,15 @@ const prefixed = (names: readonly string[]) => names.flatMap((name) => [name, `a
 export const EVENTS_OF_RUNS = [...prefixed([...NAMED_IN_PATH, ...NAMED_IN_BODY]), ...PAGES, ...LOST];
 /** Events whose rows may carry the run's id only in `extra`. */
 export const EVENTS_WITHOUT_RUN = prefixed(NAMED_IN_BODY);
+/** Airflow 3's pages act on runs of any Dag in one request, whose rows are filed under this instead of a Dag's id. */
+export const ANY_DAG = '~';
 /** Events of the requests by which this service clears. */
 export const EVENTS_OF_OUR_CLEARS = prefixed(['clear_dag_run', 'post_clear_task_instances']);
 
 /** What the row tells of the run, or null if it is about another one or tells nothing of interest. */
 export function readEntry(row: AuditRow, key: RunKey, ourName: string | null): AuditEntry | null {
-  const isAbout =
-    row.dag_id === key.dagId && (row.run_id == null ? names(row, key.dagRunId) : row.run_id === key.dagRunId);
-  const action = isAbout ? actionOf(row) : null;
+  const about = partsAbout(row, key);
+  const action = about.length === 0 ? null : actionOf(row, about);
   if (action === null) return null;
   const owner = row.owner ?? null;
   const isOurs = ourName !== null && owner === ourName && action !== 'task_lost';
@@ -58,20 +59,29 @@ export function readEntry(row: AuditRow, key: RunKey, ourName: string | null): A
 
 /** The run that a row about one of our own clears is about. */
 export function clearedRun(row: AuditRow): RunKey | null {
-  if (row.dag_id === null || actionOf(row) !== 'cleared') return null;
+  if (row.dag_id === null || actionOf(row, []) !== 'cleared') return null;
   const dagRunId = row.run_id ?? InBody.safeParse(bodyOf(row)).data?.dag_run_id;
   return dagRunId === undefined ? null : { dagId: row.dag_id, dagRunId };
 }
 
 const InBody = z.object({ dag_run_id: z.string() });
 
-function names(row: AuditRow, dagRunId: string): boolean {
-  return textsIn(bodyOf(row)).includes(dagRunId);
+/** What of the request concerns the run: all of it, or the entries of its body that name the run. None: it does not. */
+function partsAbout(row: AuditRow, key: RunKey): readonly unknown[] {
+  if (row.run_id != null) return row.run_id === key.dagRunId && row.dag_id === key.dagId ? [bodyOf(row)] : [];
+  if (row.dag_id !== key.dagId && row.dag_id !== ANY_DAG) return [];
+  // Runs of several Dags may share an id, and one request may set one to failed and another to success.
+  return objectsIn(bodyOf(row)).filter((one) => {
+    const { dag_id: dagId, dag_run_id: dagRunId } = Named.safeParse(one).data ?? {};
+    return dagRunId === key.dagRunId && (dagId ?? row.dag_id) === key.dagId;
+  });
 }
 
-function textsIn(body: unknown): string[] {
-  if (typeof body === 'string') return [body];
-  return body === null || typeof body !== 'object' ? [] : Object.values(body).flatMap(textsIn);
+const Named = z.object({ dag_id: z.string().nullish(), dag_run_id: z.string() });
+
+function objectsIn(body: unknown): readonly object[] {
+  if (body === null || typeof body !== 'object') return [];
+  return [body, ...Object.values(body).flatMap(objectsIn)];
 }
 
 function bodyOf({ extra }: AuditRow): unknown {
@@ -84,23 +94,23 @@ function bodyOf({ extra }: AuditRow): unknown {
 
 const Flags = z.object({ dry_run: z.unknown(), confirmed: z.unknown() }).partial();
 
-function actionOf(row: AuditRow): AuditAction | null {
+function actionOf(row: AuditRow, about: readonly unknown[]): AuditAction | null {
   if (LOST.includes(row.event)) return 'task_lost';
-  const body = bodyOf(row);
-  const flags = Flags.safeParse(body).data ?? {};
+  const { dry_run: dryRun, confirmed } = Flags.safeParse(bodyOf(row)).data ?? {};
   // A page is asked twice: what it would do, and to do it. The rows that tasks write themselves have other contents.
-  if (PAGES.includes(row.event))
-    return flags.confirmed === 'true' || flags.confirmed === true ? ofPage(row.event) : null;
-  const name = row.event.replace(/^(api|ui)\./, '');
-  if (name.includes('clear')) {
-    // Dry unless it says otherwise; newer versions do not log dry runs at all.
-    return name === 'clear_dag_runs' || flags.dry_run === false ? 'cleared' : null;
-  }
-  if (flags.dry_run === true) return null;
-  const states = statesIn(body);
+  if (PAGES.includes(row.event)) return confirmed === 'true' || confirmed === true ? ofPage(row.event) : null;
+  if (dryRun === true || (dryRun === undefined && isDryByDefault(row.event))) return null;
+  if (row.event.includes('clear')) return 'cleared';
+  const states = about.flatMap(statesIn);
   if (states.includes('failed')) return 'marked_failed';
   if (states.includes('success')) return 'marked_success';
   return states.includes('queued') ? 'cleared' : null;
+}
+
+/** Airflow 2 sets the state of a task only when asked in earnest, and both clear only then. */
+function isDryByDefault(event: string): boolean {
+  const ofAirflow2 = /^(api|ui)\.(post_set_task_instances_state|patch_(mapped_)?task_instance)$/;
+  return event.includes('clear') || ofAirflow2.test(event);
 }
 
 function ofPage(event: string): AuditAction {

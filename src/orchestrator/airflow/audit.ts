@@ -3,6 +3,7 @@ import type { RunKey } from '../../core/run-key.ts';
 import type { AuditTrail, OwnClear, OwnClears } from '../port.ts';
 import { toUnavailable, type Unavailable, unavailable } from './answers.ts';
 import {
+  ANY_DAG,
   AuditRow,
   clearedRun,
   EVENTS_OF_OUR_CLEARS,
@@ -42,13 +43,16 @@ export async function readAuditTrail(deps: AuditDeps, key: RunKey, limit: TimeLi
   const lately = { dag_id: key.dagId, after: new Date(deps.clock.nowMs() - LOOK_BACK_MS).toISOString() };
   const byBody = await readRows(deps, EVENTS_WITHOUT_RUN, lately, MAX_PAGES_OF_RUN, limit);
   if (byBody.type === 'unavailable') return byBody;
+  const ofAnyDag = await readRows(deps, EVENTS_WITHOUT_RUN, { ...lately, dag_id: ANY_DAG }, MAX_PAGES_OF_RUN, limit);
+  if (ofAnyDag.type === 'unavailable') return ofAnyDag;
   // Rows with the run in both places come with both answers.
-  const rows = [...byColumn.rows, ...byBody.rows.filter(({ run_id: runId }) => runId == null)];
+  const unnamed = [...byBody.rows, ...ofAnyDag.rows].filter(({ run_id: runId }) => runId == null);
+  const rows = [...byColumn.rows, ...unnamed];
   const entries = rows
     .map((row) => readEntry(row, key, deps.ourName))
     .filter((entry) => entry !== null)
     .toSorted((a, b) => a.atMs - b.atMs);
-  const isComplete = byColumn.isComplete && byBody.isComplete;
+  const isComplete = byColumn.isComplete && byBody.isComplete && ofAnyDag.isComplete;
   return { type: 'found', entries, isComplete, knowsUs: deps.ourName !== null };
 }
 

@@ -41,8 +41,8 @@ export function createClient({ root, http, auth, requestTimeoutMs }: ClientDeps)
   function send(call: ApiCall, url: URL, used: Authorization, limit: TimeLimit): Promise<HttpResult> | HttpResult {
     const timeLimitMs = Math.min(requestTimeoutMs, limit.remainingMs());
     if (timeLimitMs <= 0) return outOfTime(nameOf({ method: call.method, url }));
-    const { header: authorization, secrets } = used;
-    return http.send({ method: call.method, url, authorization, secrets, body: call.body, timeLimitMs });
+    const { headers, secrets } = used;
+    return http.send({ method: call.method, url, headers, secrets, body: call.body, timeLimitMs });
   }
 
   async function sendAuthorized(call: ApiCall, url: URL, limit: TimeLimit): Promise<HttpResult> {
@@ -55,7 +55,7 @@ export function createClient({ root, http, auth, requestTimeoutMs }: ClientDeps)
     const renewed = await authorize();
     if (renewed.type === 'unavailable') return notSent(renewed);
     // A password in every request, or a token that nobody has replaced: the same answer would come again.
-    if (renewed.header === used.header) return first;
+    if (renewed.shown === used.shown) return first;
     const second = await send(call, url, renewed, limit);
     if (second.type === 'answer' && rejectsToken(second)) auth.giveUpOn(renewed);
     return second;

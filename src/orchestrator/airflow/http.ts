@@ -11,10 +11,12 @@ export const MAX_BODY_BYTES = 5 * 1024 * 1024;
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
   readonly url: URL;
-  /** The whole `Authorization` header, or null to send none. */
-  readonly authorization: string | null;
+  /** Besides those of every request: what shows who is calling. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; a GET has none. */
   readonly body?: unknown;
+  /** Sent as a form, in place of `body`. */
+  readonly form?: Readonly<Record<string, string>>;
   /** What must not show up in any detail, although the server may echo it. */
   readonly secrets: readonly string[];
   /** For everything from connecting to the last byte of the answer, in milliseconds. */
@@ -32,6 +34,10 @@ export interface HttpAnswer {
   readonly retryAfterMs: number | null;
   /** Where a redirect leads, as an origin only: the rest may hold session tokens. */
   readonly redirectedTo: string | null;
+  /** The server's clock, in epoch milliseconds and whole seconds, where it tells. */
+  readonly dateMs: number | null;
+  /** As the `Set-Cookie` headers have them: secrets, for logins alone. */
+  readonly cookies: readonly string[];
 }
 
 /** There was no usable answer. */
@@ -70,7 +76,7 @@ export function createHttp({ pooled, fresh, clock }: HttpDeps): Http {
       const response = await undiciRequest(request.url, {
         method: request.method,
         headers: headersOf(request),
-        body: request.body === undefined ? null : JSON.stringify(request.body),
+        body: bodyOf(request),
         dispatcher,
         signal,
         // The signal is the one time limit: it also covers waiting for a connection.
@@ -103,8 +109,13 @@ export function createHttp({ pooled, fresh, clock }: HttpDeps): Http {
 function headersOf(request: HttpRequest): Record<string, string> {
   const headers: Record<string, string> = { accept: 'application/json', 'accept-encoding': 'identity' };
   if (request.body !== undefined) headers['content-type'] = 'application/json';
-  if (request.authorization !== null) headers['authorization'] = request.authorization;
-  return headers;
+  if (request.form !== undefined) headers['content-type'] = 'application/x-www-form-urlencoded';
+  return { ...headers, ...request.headers };
+}
+
+function bodyOf({ body, form }: HttpRequest): string | null {
+  if (form !== undefined) return new URLSearchParams(form).toString();
+  return body === undefined ? null : JSON.stringify(body);
 }
 
 interface Body {
@@ -134,7 +145,10 @@ function toResult(request: HttpRequest, response: Dispatcher.ResponseData, body:
   const json = body.truncated ? undefined : parseJson(oneOf(headers['content-type']), body.text);
   const excerpt = excerptOf(body.text, json, request.secrets);
   const redirectedTo = status >= 300 && status < 400 ? originOf(oneOf(headers['location']), request.url) : null;
-  return { type: 'answer', status, json, excerpt, retryAfterMs, redirectedTo };
+  const dateMs = Date.parse(oneOf(headers['date']) ?? '');
+  const cookies = [headers['set-cookie'] ?? []].flat();
+  const told = { dateMs: Number.isNaN(dateMs) ? null : dateMs, cookies };
+  return { type: 'answer', status, json, excerpt, retryAfterMs, redirectedTo, ...told };
 }
 
 function failureOf(request: HttpRequest, { reason, sent, detail }: NetworkError): HttpFailure {
