@@ -7,6 +7,8 @@ import { type Stage, setStage } from './stage.ts';
 import { startToxiproxy, type Toxiproxy } from './toxiproxy.ts';
 
 const FAULT_MS = 3_000;
+/** Built in. */
+const MAX_RETRIES = 2;
 const CALLBACK = { dag_id: 'unheard_of', dag_run_id: 'r', task_id: 't' };
 
 let toxiproxy: Toxiproxy;
@@ -92,6 +94,56 @@ function expectRefusals({ answered }: Stage): void {
   expect(refused.length).toBeGreaterThan(0);
   for (const answer of refused) expect(answer).toEqual({ status: 503, retryAfter: '1' });
 }
+
+/** Lets much time pass, and checks that no run was cleared more often than its retries allow, or while it ran. */
+async function expectNoClearTooMany({ model, passTime }: Stage): Promise<void> {
+  for (let steps = 0; steps < 10; steps += 1) {
+    await pause(700);
+    passTime();
+  }
+  for (const run of model.runs()) {
+    const clears = model.clearsOf(run);
+    expect(clears.length, run.dagId).toBeLessThanOrEqual(MAX_RETRIES);
+    for (const clear of clears) expect(clear).toMatchObject({ stateBefore: 'failed', restartedRunning: false });
+  }
+}
+
+const clearsIn = ({ model }: Stage) => model.runs().reduce((sum, run) => sum + model.clearsOf(run).length, 0);
+
+describe('what Redis forgets costs retries, and never adds one', () => {
+  test.concurrent.each([1, 2, 3])('killed %i times without persistence, each time after a clear', async (times) => {
+    const redis = await startRedis();
+    const stage = await setStage({ settings: { DAGAIN_REDIS_URL: redis.url } });
+    try {
+      await stage.start();
+      stage.trigger('before');
+      for (let n = 1; n <= times; n += 1) {
+        await expect.poll(() => clearsIn(stage), { timeout: 10_000 }).toBeGreaterThanOrEqual(Math.min(n, 2));
+        await redis.restart();
+      }
+      await expectNoClearTooMany(stage);
+    } finally {
+      await stage.close();
+      await redis.stop();
+    }
+  });
+
+  test.concurrent('a replica takes over that has missed everything', async () => {
+    const { primary, replica, between, address, stage, close } = await replicated();
+    try {
+      await between.poison([{ type: 'timeout', attributes: { timeout: 0 } }]);
+      await stage.start();
+      stage.trigger('before');
+      await expect.poll(() => clearsIn(stage), { timeout: 10_000 }).toBeGreaterThan(0);
+      await primary.kill();
+      await command(replica.port, 'REPLICAOF', 'NO', 'ONE');
+      await address.leadTo(replica.port);
+      await expectNoClearTooMany(stage);
+    } finally {
+      await close();
+    }
+  });
+});
 
 /** A primary and its replica behind one address, and a way between them. */
 async function replicated(args: readonly string[] = []) {
