@@ -15,7 +15,7 @@ except ImportError:  # Airflow 2
     from airflow.decorators import task
     from airflow.operators.python import get_current_context
 
-TIMEOUT = timedelta(seconds=10)
+TIMEOUT = timedelta(seconds=20)
 FOR_EVER_S = 300
 
 
