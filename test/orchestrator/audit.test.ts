@@ -127,8 +127,39 @@ describe('the audit trail of a run', () => {
     ['2.11.2', row(1, 'success', { extra: null }), []],
     ['2.11.2', row(1, 'state mismatch', { owner: 'airflow', extra: 'Executor reported' }), ['task_lost']],
     ['2.11.2', row(1, 'api.post_set_task_instances_state', { extra: '{"dry_run": true, "new_state": "failed"}' }), []],
+    ['2.11.2', row(1, 'api.post_set_task_instances_state', { extra: '{"new_state": "failed"}' }), []],
+    ['2.11.2', row(1, 'api.patch_task_instance', { extra: '{"new_state": "failed"}' }), []],
+    [
+      '2.11.2',
+      row(1, 'api.patch_task_instance', { extra: '{"dry_run": false, "new_state": "failed"}' }),
+      ['marked_failed'],
+    ],
+    ['2.11.2', row(1, 'api.update_dag_run_state', { extra: '{"state": "failed"}' }), ['marked_failed']],
+    ['2.11.2', row(1, 'task launch failure', { owner: null, extra: 'Task was in running set' }), ['task_lost']],
+    ['2.11.2', row(1, 'stuck in queued tries exceeded', { owner: null, extra: 'requeued' }), ['task_lost']],
+    ['2.11.2', row(1, 'stuck in queued reschedule', { owner: null, extra: 'set back to scheduled' }), []],
   ] as const)('%s: %j', async (version, one, expected) => {
     expect(kinds(await trailOf({ version, rows: [one] }))).toEqual(expected);
+  });
+
+  const OTHER_DAG = { dag_id: 'other', dag_run_id: RUN_ID };
+  const OURS = { dag_id: KEY.dagId, dag_run_id: RUN_ID };
+  const states = (...entities: object[]) => ({ actions: [{ action: 'update', entities }] });
+
+  // Airflow 3.3's list of runs acts on those of all Dags in one request, and asks what it would do first.
+  test.each<[string, object, string[]]>([
+    ['clear_dag_runs', { dag_runs: [OTHER_DAG, OURS], dry_run: false }, ['cleared']],
+    ['clear_dag_runs', { dag_runs: [OTHER_DAG, OURS], dry_run: true }, []],
+    ['clear_dag_runs', { dag_runs: [OTHER_DAG, OURS] }, []],
+    ['clear_dag_runs', { dag_runs: [OTHER_DAG], dry_run: false }, []],
+    ['bulk_dag_runs', states({ ...OTHER_DAG, state: 'success' }, { ...OURS, state: 'failed' }), ['marked_failed']],
+    ['bulk_dag_runs', states({ ...OTHER_DAG, state: 'failed' }, { ...OURS, state: 'success' }), ['marked_success']],
+    ['bulk_dag_runs', states({ ...OTHER_DAG, state: 'failed' }), []],
+    ['bulk_dag_runs', states({ dag_run_id: RUN_ID, state: 'failed' }), []],
+    ['bulk_dag_runs', { actions: [{ action: 'delete', entities: [RUN_ID] }] }, []],
+  ])('%s of any Dag: %j', async (event, body, expected) => {
+    const one = { ...row(1, event, { extra: JSON.stringify(body) }), dag_id: '~', run_id: null };
+    expect(kinds(await trailOf({ rows: [one as never] }))).toEqual(expected);
   });
 
   test.each([

@@ -37,22 +37,25 @@ interface Rows {
 
 /** Reads what was done to a run, by whom. */
 export async function readAuditTrail(deps: AuditDeps, key: RunKey, limit: TimeLimit): Promise<AuditTrail> {
+  const version = await deps.versions.current();
+  if (version.type === 'unavailable') return version;
   const ofRun = { dag_id: key.dagId, run_id: key.dagRunId };
-  const byColumn = await readRows(deps, EVENTS_OF_RUNS, ofRun, MAX_PAGES_OF_RUN, limit);
-  if (byColumn.type === 'unavailable') return byColumn;
-  const lately = { dag_id: key.dagId, after: new Date(deps.clock.nowMs() - LOOK_BACK_MS).toISOString() };
-  const byBody = await readRows(deps, EVENTS_WITHOUT_RUN, lately, MAX_PAGES_OF_RUN, limit);
-  if (byBody.type === 'unavailable') return byBody;
-  const ofAnyDag = await readRows(deps, EVENTS_WITHOUT_RUN, { ...lately, dag_id: ANY_DAG }, MAX_PAGES_OF_RUN, limit);
-  if (ofAnyDag.type === 'unavailable') return ofAnyDag;
-  // Rows with the run in both places come with both answers.
-  const unnamed = [...byBody.rows, ...ofAnyDag.rows].filter(({ run_id: runId }) => runId == null);
-  const rows = [...byColumn.rows, ...unnamed];
+  const found = await readRows(deps, EVENTS_OF_RUNS, ofRun, MAX_PAGES_OF_RUN, limit);
+  if (found.type === 'unavailable') return found;
+  const rows = [...found.rows];
+  let { isComplete } = found;
+  const after = new Date(deps.clock.nowMs() - LOOK_BACK_MS).toISOString();
+  for (const dagId of version.api === 'v1' ? [key.dagId] : [key.dagId, ANY_DAG]) {
+    const byBody = await readRows(deps, EVENTS_WITHOUT_RUN, { dag_id: dagId, after }, MAX_PAGES_OF_RUN, limit);
+    if (byBody.type === 'unavailable') return byBody;
+    // Rows with the run in both places come with both answers.
+    rows.push(...byBody.rows.filter(({ run_id: runId }) => runId == null));
+    isComplete &&= byBody.isComplete;
+  }
   const entries = rows
     .map((row) => readEntry(row, key, deps.ourName))
     .filter((entry) => entry !== null)
     .toSorted((a, b) => a.atMs - b.atMs);
-  const isComplete = byColumn.isComplete && byBody.isComplete && ofAnyDag.isComplete;
   return { type: 'found', entries, isComplete, knowsUs: deps.ourName !== null };
 }
 
