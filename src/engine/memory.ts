@@ -7,7 +7,7 @@ import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** How often it is noted that the store knows everything that was done. */
-const NOTE_INTERVAL_MS = 10_000;
+const NOTE_INTERVAL_MS = 60_000;
 /** What a mark says may be off by this much: by clocks, and by the time between two notes. */
 const SLACK_MS = 5 * 60_000;
 /** A store without any mark may have lost as much as this. */
@@ -50,7 +50,8 @@ export function createMemory(deps: MemoryDeps): Memory {
   async function look(): Promise<number> {
     // As seen before this reads: meanwhile this very process may move the mark on.
     const knownMs = seenMs;
-    const [begins, accounted] = await Promise.all([store.readMark('memory_begins'), store.readMark('accounted_for')]);
+    const begins = await store.readMark('memory_begins');
+    const accounted = await store.readMark('accounted_for');
     const isEmptied = begins === null || accounted === null;
     const isSetBack = !isEmptied && knownMs !== null && accounted < knownMs;
     if (!hasLooked && !isEmptied) search(accounted - SLACK_MS);
@@ -133,6 +134,7 @@ export function createMemory(deps: MemoryDeps): Memory {
 
   function noteNext(delayMs: number): void {
     cancelNext = clock.schedule(delayMs, () => {
+      if (!isRunning) return;
       noting = note()
         .catch((error: unknown) => log.warn({ err: error }, 'the marks in the store could not be moved on'))
         .finally(() => {

@@ -50,10 +50,10 @@ test('while a run cannot be looked at, the search is not over', async () => {
   const { observe } = script;
   script.observe = async () => ({ type: 'unavailable', reason: 'timed_out', detail: '', retryAfterMs: null });
   memory.start();
-  await timers.advanceBy(15_000);
+  await timers.advanceBy(65_000);
   expect([store.get(RUN), asked.length]).toEqual([null, 2]);
   script.observe = observe;
-  await timers.advanceBy(10_000);
+  await timers.advanceBy(60_000);
   await memory.stop();
   expect(store.get(RUN)).not.toBeNull();
 });
@@ -81,7 +81,7 @@ describe('a store that has lost data under a running service', () => {
     expect(await memory.beginsMs()).toBe(lostMs);
     expect(errors()).toHaveLength(1);
     expect(counts.get('storeLost emptied')).toBe(1);
-    await timers.advanceBy(20_000);
+    await timers.advanceBy(120_000);
     await memory.stop();
     expect(asked.at(-1)).toBe(lostMs - DAY_MS);
     expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost' });
@@ -97,7 +97,7 @@ describe('a store that has lost data under a running service', () => {
     const accountedMs = await store.readMark('accounted_for');
     await timers.advanceBy(3_600_000);
     store.restore(snapshot);
-    await timers.advanceBy(20_000);
+    await timers.advanceBy(120_000);
     await memory.stop();
     expect(counts.get('storeLost set_back')).toBe(1);
     expect(errors()).toHaveLength(1);
@@ -130,22 +130,22 @@ describe('while the audit log cannot be searched', () => {
     log.answer = { type: 'unavailable', reason: 'timed_out', detail: 'no answer', retryAfterMs: null };
     const startMs = timers.nowMs();
     memory.start();
-    await timers.advanceBy(35_000);
+    await timers.advanceBy(185_000);
     expect(asked).toEqual(Array.from({ length: 4 }, () => startMs - DAY_MS));
     expect(await store.readMark('accounted_for')).toBe(startMs - DAY_MS);
     expect(store.get(RUN)).toBeNull();
     log.answer = answer;
-    await timers.advanceBy(10_000);
+    await timers.advanceBy(60_000);
     await memory.stop();
     expect(store.get(RUN)).not.toBeNull();
-    expect(await store.readMark('accounted_for')).toBe(startMs + 40_000);
+    expect(await store.readMark('accounted_for')).toBe(startMs + 240_000);
   });
 
   test('because nobody lets us, it is said and not waited for', async () => {
     const { memory, timers, store, log, lines } = setUp();
     log.answer = { type: 'unavailable', reason: 'forbidden', detail: 'no permission', retryAfterMs: null };
     memory.start();
-    await timers.advanceBy(25_000);
+    await timers.advanceBy(125_000);
     await memory.stop();
     expect(lines.filter(([level]) => level === 'warn')).toHaveLength(1);
     expect(await store.readMark('accounted_for')).toBe(timers.nowMs() - 5_000);
@@ -156,11 +156,11 @@ test('a store that is out is waited for', async () => {
   const { memory, timers, store, asked } = setUp();
   store.outage = OUTAGE;
   memory.start();
-  await timers.advanceBy(25_000);
+  await timers.advanceBy(125_000);
   await expect(memory.beginsMs()).rejects.toThrow();
   expect(asked).toEqual([]);
   store.outage = null;
-  await timers.advanceBy(10_000);
+  await timers.advanceBy(60_000);
   await memory.stop();
   expect(asked).toHaveLength(1);
 });

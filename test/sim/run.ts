@@ -1,36 +1,55 @@
 import { parseArgs } from 'node:util';
+import { type SeedsResult, simulateSeeds } from './seeds.ts';
 import { simulate } from './simulate.ts';
+
+// npm run sim -- [--seeds 200] [--from 1] [--stop]: many seeds, then what happened in them.
+// npm run sim -- --seed 1234 [--trace]: one seed, exactly as before; with every step of it.
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
+    trace: { type: 'boolean', default: false },
     from: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '200' },
-    trace: { type: 'boolean', default: false },
+    stop: { type: 'boolean', default: false },
   },
 });
-const say = (line: string) => process.stdout.write(`${line}\n`);
-const first = Number(values.seed ?? values.from);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
-const total = new Map<string, number>();
-const startedAt = performance.now();
-let failed = 0;
-let steps = 0;
-let virtualMs = 0;
-for (let seed = first; seed < first + count; seed += 1) {
-  const result = await simulate(seed, values.trace ? { trace: say } : {});
-  steps += result.steps;
-  virtualMs += result.virtualMs;
-  for (const [what, times] of result.tally) total.set(what, (total.get(what) ?? 0) + times);
-  if (result.violation === null) continue;
-  failed += 1;
-  say(`seed ${seed}: ${result.violation.message}\n  replay: npm run sim -- --seed ${seed} --trace`);
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }
-const seconds = (performance.now() - startedAt) / 1_000;
-for (const [what, times] of [...total].sort(([a], [b]) => a.localeCompare(b)))
-  say(`${String(times).padStart(9)}  ${what}`);
-say(
-  `${count} seeds, ${failed} with a violation; ${(count / seconds).toFixed(1)} seeds/s, ${((seconds * 1_000) / count).toFixed(1)} ms each, ` +
-    `${Math.round(steps / count)} steps and ${(virtualMs / count / 3_600_000).toFixed(1)} virtual hours each`,
-);
-process.exitCode = failed === 0 ? 0 : 1;
+
+function sayTally(tally: ReadonlyMap<string, number>): void {
+  for (const [what, times] of [...tally].sort(([a], [b]) => a.localeCompare(b))) {
+    say(`${String(times).padStart(9)}  ${what}`);
+  }
+}
+
+async function runOne(seed: number): Promise<boolean> {
+  const { violation, tally, steps } = await simulate(seed, values.trace ? { trace: say } : {});
+  if (!values.trace) sayTally(tally);
+  say(violation === null ? `seed ${seed}: no violation in ${steps} steps` : `seed ${seed}: ${violation.message}`);
+  return violation === null;
+}
+
+function sayRate({ seeds, steps, virtualMs, failures }: SeedsResult, seconds: number): void {
+  const each = `${Math.round(steps / seeds)} steps and ${(virtualMs / seeds / 3_600_000).toFixed(1)} virtual hours each`;
+  const rate = `${(seeds / seconds).toFixed(1)} seeds/s, ${((seconds * 1_000) / seeds).toFixed(1)} ms each`;
+  say(`${seeds} seeds, ${failures.length} with a violation; ${rate}, ${each}`);
+}
+
+async function runMany(from: number, count: number): Promise<boolean> {
+  const startedAt = performance.now();
+  const result = await simulateSeeds({ from, count, stopAtFirst: values.stop });
+  const seconds = (performance.now() - startedAt) / 1_000;
+  sayTally(result.tally);
+  for (const { seed, message } of result.failures) {
+    say(`seed ${seed}: ${message}\n  replay: npm run sim -- --seed ${seed} --trace`);
+  }
+  sayRate(result, seconds);
+  return result.failures.length === 0;
+}
+
+const isSound =
+  values.seed === undefined ? runMany(Number(values.from), Number(values.seeds)) : runOne(Number(values.seed));
+process.exitCode = (await isSound) ? 0 : 1;

@@ -16,7 +16,7 @@ import { replaceProcessTimers } from './parts/process-timers.ts';
 import { causeTrouble } from './parts/troubles.ts';
 import { drawScenario, type Scenario } from './scenario/scenario.ts';
 import { createStage } from './stage.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, unlessForgotten, type World } from './world.ts';
 
 export interface SimulationResult {
   readonly seed: number;
@@ -91,7 +91,7 @@ function attachChecks({ scenario, timers, journal }: Simulation, world: World): 
   const context: CheckContext = {
     ...{ journal, scenario, model: world.model },
     nowMs: timers.nowMs,
-    stored: (key) => world.store.peek(key),
+    stored: (key) => unlessForgotten(world.store.peek(key)),
     documentOf: (by) => world.documents.ofSlot(by.charCodeAt(0) - 97),
     shortestDelayMs: () => world.documents.shortestDelayMs(),
   };
@@ -119,10 +119,11 @@ function plan({ scenario, timers, journal }: Simulation, world: World, { persons
   const happens = (perHour: number, act: () => void) => {
     for (const atMs of momentsOf(dice, perHour, nowMs, nowMs + scenario.troubleMs)) timers.schedule(atMs - nowMs, act);
   };
-  const { personActsPerHour, operatorActsPerHour, reloadsPerHour, airflow } = scenario.weather;
+  const { personActsPerHour, operatorActsPerHour, reloadsPerHour, airflow, callbacks } = scenario.weather;
   happens(personActsPerHour, () => persons.meddle());
   if (personActsPerHour > 0) journal.watch((event) => persons.interfere(event));
   happens(operatorActsPerHour, () => operators.meddle());
+  happens(callbacks.strayPerHour, () => world.reporter.stray(dice.pick(keysOf(scenario))));
   happens(reloadsPerHour, () => documents.change());
   const troubles = { ...world, timers, journal, dice: createDice(scenario.seed, 'troubles') };
   happens(airflow.troublesPerHour, () => causeTrouble(troubles));

@@ -1,3 +1,4 @@
+import type { RunRecord } from '../../src/core/record.ts';
 import { type AirflowApi, createAirflowApi } from '../support/airflow/api/api.ts';
 import { MEASURED_LATENCIES } from '../support/airflow/model/latencies.ts';
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
@@ -68,10 +69,16 @@ function createWatchedStore(journal: Journal, clockOf: (by: string) => number): 
   return createMemoryStore({
     onSwap: (key, before, after, version) => {
       const about = { by: by(), clockMs: clockOf(by()), isIntake: isTakingIn() };
-      journal.tell({ type: 'swapped', key, before, after, version, ...about });
+      const shown = { before: unlessForgotten(before), after: unlessForgotten(after) };
+      journal.tell({ type: 'swapped', key, ...shown, version, ...about });
     },
     onTaken: (key, version, clockMs) => journal.tell({ type: 'taken', by: by(), key, version, clockMs }),
   });
+}
+
+/** What an operator has had counted anew is as good as gone; only the clears that were sent for it are remembered. */
+export function unlessForgotten(record: RunRecord | null): RunRecord | null {
+  return record?.phase === 'gave_up' && record.reason === 'reset_by_operator' ? null : record;
 }
 
 interface StarterDeps extends WorldDeps, Pick<World, 'model' | 'api' | 'store' | 'documents'> {

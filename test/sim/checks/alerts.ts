@@ -51,10 +51,16 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     meant?.missing.delete(channel);
   }
 
+  function waive(name: string): void {
+    for (const one of giveUps) if (one.name === name) one.missing.clear();
+  }
+
   return {
     watch(event) {
       if (event.type === 'swapped' && isAnotherGiveUp(event.before, event.after)) onGiveUp(event);
       if (event.type === 'alerted') onAccepted(event);
+      // Whoever resets a run waives what has not been told of it.
+      if (event.type === 'operating' && event.action === 'reset') waive(formatRunKey(event.key));
     },
     owed: () => giveUps.filter(({ missing }) => missing.size > 0).map(({ name, key }) => `${name}: ${key}`),
     hasToldSince: (name, sinceMs) =>

@@ -53,7 +53,8 @@ export function checkCounts(context: CheckContext): Watcher {
     onOperation(event, count);
     const isEnd = after === null || (isGivenUp(after) && !isGivenUp(before));
     // A restart that nobody had seen when the count was closed begins the next one.
-    if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= count.lookedAtMs) open(count);
+    const closedMs = (isGivenUp(after) ? after.fingerprint?.startedAtMs : null) ?? count.lookedAtMs;
+    if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= closedMs) open(count);
     if (isEnd) count.restartedAtMs = null;
     if (before !== null && after !== null && after.retriesUsed < before.retriesUsed && count.clears > 0) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
@@ -107,12 +108,21 @@ function checkSpending(context: CheckContext, event: SimEventOf<'swapped'>, areT
   const document = context.documentOf(by);
   const exceeds = (withTags: boolean) => {
     const layers = layersFor(document, withTags ? scenario : { dags: [] }, key.dagId, after.override);
-    return exceededCap(capsOf(layers, document, after.granted), after.retriesUsedByClass);
+    return exceededCap(capsOf(layers, document, after.granted), before.retriesUsedByClass, after.retriesUsedByClass);
   };
   const exceeded = exceeds(true);
   // Where Airflow hides a Dag's tags, retries without them are better than none.
   const isExcused = !areTagsKnown && exceeds(false) === null;
   if (exceeded !== null && !isExcused) journal.violate('the cap holds', `${name}: ${exceeded}`);
+  const durationMs = layersFor(document, scenario, key.dagId, after.override).find(
+    (layer) => layer.max_duration,
+  )?.max_duration;
+  if (durationMs !== undefined && clockMs > after.firstFailedAtMs + durationMs) {
+    journal.violate(
+      'no retry after max_duration',
+      `${name}: ${clockMs - after.firstFailedAtMs} ms after the first failure`,
+    );
+  }
   if (clockMs < before.retryAtMs) {
     journal.violate('no clear before its due time', `${name}: ${before.retryAtMs - clockMs} ms early by ${by}'s clock`);
   }

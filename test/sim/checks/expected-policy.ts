@@ -42,13 +42,22 @@ export function capsOf(layers: readonly PolicyLayer[], document: PolicyDocument,
   return { shared: shared + granted, byClass: Object.fromEntries(withGrant), limit };
 }
 
-/** Says which cap a count of retries exceeds, or null if it exceeds none. */
-export function exceededCap({ shared, byClass, limit }: Caps, used: RunRecord['retriesUsedByClass']): string | null {
-  const entries = Object.entries(used);
-  const total = entries.reduce((sum, [, count]) => sum + count, 0);
+type Used = RunRecord['retriesUsedByClass'];
+
+/**
+ * Says which cap the retry exceeds that turned `before` into `after`, or null if it exceeds none. What was spent from
+ * another budget under an earlier policy does not matter.
+ */
+export function exceededCap({ shared, byClass, limit }: Caps, before: Used, after: Used): string | null {
+  const counts = Object.entries(after);
+  const total = counts.reduce((sum, [, count]) => sum + count, 0);
   if (total > limit) return `${total} retries, the limit is ${limit}`;
-  const over = entries.find(([name, count]) => byClass[name] !== undefined && count > byClass[name]);
-  if (over !== undefined) return `${over[1]} retries for ${over[0]}, its cap is ${byClass[over[0]]}`;
-  const fromShared = entries.reduce((sum, [name, count]) => (byClass[name] === undefined ? sum + count : sum), 0);
+  const spent = counts.find(
+    ([name, count]) => count > (Object.entries(before).find(([one]) => one === name)?.[1] ?? 0),
+  );
+  const [spentName, spentCount] = spent ?? ['', 0];
+  const ownCap = byClass[spentName];
+  if (ownCap !== undefined) return spentCount > ownCap ? `${spentCount} for ${spentName}, its cap is ${ownCap}` : null;
+  const fromShared = counts.reduce((sum, [name, count]) => (byClass[name] === undefined ? sum + count : sum), 0);
   return fromShared > shared ? `${fromShared} retries, the cap is ${shared}` : null;
 }

@@ -5,7 +5,7 @@ import type { Run } from '../../support/airflow/model/run-state.ts';
 import type { SimEvent } from '../events.ts';
 import type { Watcher } from '../journal.ts';
 import type { AlertCheck } from './alerts.ts';
-import { type CheckContext, hasEndedWell, isAnotherGiveUp } from './context.ts';
+import { type CheckContext, hasEndedWell, isAnotherGiveUp, isGivenUp } from './context.ts';
 
 /** Invariants 7, 10 and 11, when nothing goes wrong any more and everything has come to rest. */
 export interface RestCheck {
@@ -57,9 +57,16 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
-    if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = after.fingerprint === null;
+    if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = isUnseen(key, after);
     if (after === null) ended(key, 'removed');
     else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
+  }
+
+  /** Whether nobody could have known which attempt it is that is given up here. */
+  function isUnseen(key: RunKey, after: RunRecord): boolean {
+    if (!isGivenUp(after) || after.fingerprint !== null) return false;
+    const startMs = model.run(key)?.startedAtMs ?? null;
+    return after.reason !== 'settle_timeout' || startMs === null || !knownOf(key).failures.has(startMs);
   }
 
   function checkRun(key: RunKey, run: Run): void {
@@ -109,6 +116,7 @@ function isAtRest(record: RunRecord | null, run: Run | undefined): boolean {
   return (
     record === null ||
     (record.phase === 'gave_up' &&
+      record.held === null &&
       record.outbox.length === 0 &&
       (record.told.length === 0
         ? record.dueAtMs === record.expiresAtMs

@@ -23,8 +23,8 @@ export interface AirflowLinkDeps {
   readonly nextRequest: () => number;
 }
 
-/** A request reaches Airflow at most so long after it was sent; the engine counts on less than 20 s more than that. */
-const MAX_WAY_MS = 12_000;
+/** A request reaches Airflow at most so long after it was sent, even if its sender no longer waits for it. */
+const MAX_WAY_MS = 20_000;
 
 /**
  * One replica's way to Airflow. What was sent takes effect whatever becomes of the sender, at once or after a while;

@@ -50,14 +50,16 @@ export function createFleet({ scenario, timers, dice, journal, isTroubled, start
   const clocks = new Map<string, Replica>();
   let isOver = false;
 
-  function blowAt(operation: string): Blow {
+  function blowAt(name: string, operation: string): Blow {
     const { crash, freeze } = scenario.weather;
     const drawn = dice.random() / (DANGEROUS.has(operation) ? 4 : 1);
     if (!isTroubled()) return null;
     if (drawn < crash) return { type: 'crash' };
-    return drawn < crash + freeze
-      ? { type: 'freeze', durationMs: dice.whole(1_000, dice.pick([20_000, 200_000])) }
-      : null;
+    if (drawn >= crash + freeze) return null;
+    const durationMs = dice.whole(1_000, dice.pick([20_000, 200_000]));
+    journal.count('processes: frozen');
+    journal.tell({ type: 'process', by: name, what: `is suspended for ${durationMs} ms at ${operation}` });
+    return { type: 'freeze', durationMs };
   }
 
   const onGhost = (operation: string) => journal.violate('a stopped process rests', `it still calls ${operation}`);
@@ -67,7 +69,11 @@ export function createFleet({ scenario, timers, dice, journal, isTroubled, start
     slot.starts += 1;
     const name = `${slot.letter}${slot.starts}`;
     const skewMs = dice.whole(-scenario.maxSkewMs, scenario.maxSkewMs);
-    const life = createLife({ name, timers, blowAt, onEnd: () => died(slot, name), onGhost });
+    const life = createLife({
+      ...{ name, timers, onGhost },
+      blowAt: (operation) => blowAt(name, operation),
+      onEnd: () => died(slot, name),
+    });
     journal.tell({ type: 'process', by: name, what: `starts, its clock ${skewMs} ms off` });
     const replica = start(slots.indexOf(slot), life, skewMs, scenario.worker);
     clocks.set(name, replica);

@@ -32,6 +32,8 @@ export function createSimTelemetry(journal: Journal): Telemetry {
     observed: (result) => journal.count(`look: ${result}`),
     alerted: (_channel, accepted) => journal.count(accepted ? 'alerts: accepted' : 'alerts: not accepted'),
     storeLost: (how) => journal.count(`store: found to be ${how}`),
+    searched: (result) => journal.count(`failed runs: ${result}`),
+    foundFailed: (result) => journal.count(`found failed run: ${result}`),
     swapConflict: () => journal.count('store: swap conflicts'),
     workFailed: () => journal.count('work that failed'),
     lag() {},

@@ -1,3 +1,4 @@
+import type { RunKey } from '../../../src/core/run-key.ts';
 import type { Callback } from '../../support/airflow/model/callbacks.ts';
 import type { Timers } from '../../support/timers.ts';
 import type { Dice } from '../dice.ts';
@@ -17,6 +18,8 @@ export interface ReporterDeps {
 /** What the Python file in Airflow does: two tries within its budget, then the callback is lost. */
 export interface Reporter {
   deliver(callback: Callback): Promise<void>;
+  /** Says that some run has succeeded, which is not so, or long ago. */
+  stray(key: RunKey): void;
   /** How many deliveries are under way or still to come. */
   pending(): number;
 }
@@ -75,6 +78,10 @@ export function createReporter({ fleet, timers, dice, journal, weather }: Report
   }
 
   return {
+    stray({ dagId, dagRunId }) {
+      journal.count('callbacks: stray successes');
+      void sendAndCount({ type: 'run-succeeded', body: { dag_id: dagId, dag_run_id: dagRunId } });
+    },
     pending: () => pending,
     async deliver(callback) {
       const { lost, doubled, late } = weather();

@@ -22,7 +22,12 @@ export interface Weather {
     /** Token secrets rotated, the user locked out, Dags that cannot be loaded. */
     readonly troublesPerHour: number;
   };
-  readonly callbacks: { readonly lost: number; readonly doubled: number; readonly late: number };
+  readonly callbacks: {
+    readonly lost: number;
+    readonly doubled: number;
+    readonly late: number;
+    readonly strayPerHour: number;
+  };
   readonly alerts: { readonly fails: number; readonly answerLost: number; readonly hangs: number };
   readonly personActsPerHour: number;
   readonly operatorActsPerHour: number;
@@ -49,7 +54,7 @@ export function drawWeather(dice: Dice): Weather {
       outagesPerHour: some(1, 4),
       troublesPerHour: some(1, 4),
     },
-    callbacks: { lost: some(0.1, 0.5), doubled: some(0.1, 0.4), late: some(0.1, 0.5) },
+    callbacks: { lost: some(0.1, 0.5), doubled: some(0.1, 0.4), late: some(0.1, 0.5), strayPerHour: some(5, 30) },
     alerts: { fails: some(0.1, 0.5), answerLost: some(0.1, 0.3), hangs: some(0.1, 0.3) },
     personActsPerHour: some(3, 15),
     operatorActsPerHour: some(3, 15),
@@ -64,7 +69,7 @@ export const CALM: Weather = {
   restartsPerHour: 0,
   store: { fails: 0, answerLost: 0, slow: 0, outagesPerHour: 0 },
   airflow: { refused: 0, faulty: 0, slow: 0, outagesPerHour: 0, troublesPerHour: 0 },
-  callbacks: { lost: 0, doubled: 0, late: 0 },
+  callbacks: { lost: 0, doubled: 0, late: 0, strayPerHour: 0 },
   alerts: { fails: 0, answerLost: 0, hangs: 0 },
   personActsPerHour: 0,
   operatorActsPerHour: 0,

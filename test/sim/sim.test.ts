@@ -1,0 +1,66 @@
+import { describe, expect, test } from 'vitest';
+import { simulateSeeds } from './seeds.ts';
+import { simulate } from './simulate.ts';
+
+const SEEDS = 2_000;
+const PER_TEST = 250;
+const BLOCKS = Array.from({ length: SEEDS / PER_TEST }, (_, index) => 1 + index * PER_TEST);
+
+const reached = new Map<string, number>();
+
+describe('the whole service, simulated', () => {
+  test.each(BLOCKS)(
+    'keeps its invariants from seed %i on',
+    async (from) => {
+      const { failures, tally } = await simulateSeeds({ from, count: PER_TEST });
+      for (const [what, times] of tally) reached.set(what, (reached.get(what) ?? 0) + times);
+      expect(failures.map(({ seed, message }) => `npm run sim -- --seed ${seed} --trace  # ${message}`)).toEqual([]);
+    },
+    240_000,
+  );
+
+  test('the seeds reach the states that matter', () => {
+    const rare = INTERESTING.filter((what) => (reached.get(what) ?? 0) < 10);
+    expect(rare).toEqual([]);
+  });
+
+  test('a seed always gives the same history', async () => {
+    const traces = [];
+    for (let times = 0; times < 2; times += 1) {
+      const lines: string[] = [];
+      await simulate(4711, { trace: (line) => lines.push(line) });
+      traces.push(lines);
+    }
+    expect(traces[0]?.length).toBeGreaterThan(100);
+    expect(traces[1]).toEqual(traces[0]);
+  });
+});
+
+const INTERESTING = [
+  'alerts: accepted again',
+  'answer: held',
+  'answer: stale',
+  'callbacks: given up by the sender',
+  'clear: not_applied',
+  'clear: refused',
+  'clear: too_late',
+  'clear: unknown',
+  'clears of ours',
+  'clears of ours while running',
+  'clears that raced with a person',
+  'gave up: max_duration_reached',
+  'gave up: max_retries_reached',
+  'gave up: never_on',
+  'gave up: settle_timeout',
+  'operator: grant',
+  'person: clear',
+  'policy changes',
+  'processes: crashed',
+  'processes: frozen',
+  'step: clear_confirmed_by_read',
+  'step: given_up',
+  'step: restarted_by_person',
+  'step: retrying_all_tasks',
+  'store: answer to compareAndSwap lost',
+  'store: swap conflicts',
+];
