@@ -114,7 +114,7 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
         const run = runOf(adoption, shape);
         const { state, clearers, isKept } = ENDS[shape];
         if (isKept) await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up');
-        await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null, 60_000);
+        await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null, 150_000);
         if (!isKept && state === 'success') await sidecar.waitFor(...run, (view) => view === null);
         expect(await stage.clearers(...run)).toEqual(clearers);
       });
