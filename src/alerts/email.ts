@@ -93,10 +93,7 @@ function toResult(error: unknown): SendResult {
   const { code, responseCode } = error as { code?: unknown; responseCode?: unknown };
   const word = typeof code === 'string' && /^[A-Z_]{1,40}$/.test(code) ? code : 'unknown error';
   if (typeof responseCode !== 'number') {
-    const detail = `the mail server could not be reached (${word})`;
-    // Without credentials, or with settings that cannot work, trying again soon is no use.
-    if (word === 'ENOAUTH' || word === 'ECONFIG') return { type: 'permanent', detail };
-    return { type: 'retryable', detail, retryAfterMs: null };
+    return { type: 'retryable', detail: `the mail server could not be reached (${word})`, retryAfterMs: null };
   }
   const detail = `the mail server answered ${responseCode} (${word})`;
   return responseCode >= 500 ? { type: 'permanent', detail } : { type: 'retryable', detail, retryAfterMs: null };

@@ -12,22 +12,46 @@ export interface PagerDutySettings extends Receiver {
   readonly routingKey: string;
 }
 
-/** Sends events to PagerDuty's Events API v2: a failure triggers an incident, the recovery resolves the same one. */
+/**
+ * Sends events to PagerDuty's Events API v2. A run has at most two incidents there, one while it is retried and one once
+ * it is given up: an open incident takes in what has the same key without a word, so that they cannot share one.
+ */
 export function createPagerDutyChannel(settings: PagerDutySettings): AlertChannel {
   return {
     name: 'pagerduty',
-    send: (alert) => postJson(settings, JSON.stringify(toEvent(alert, settings.routingKey))),
+    async send(alert) {
+      for (const event of toEvents(alert, settings.routingKey)) {
+        const result = await postJson(settings, JSON.stringify(event));
+        // Sent anew all together: to PagerDuty the second time is none.
+        if (result.type !== 'accepted') return result;
+      }
+      return { type: 'accepted' };
+    },
   };
 }
 
-export function toEvent(alert: Alert, routingKey: string): object {
-  const event = { routing_key: routingKey, dedup_key: dedupKeyOf(alert) };
-  if (alert.kind === 'recovered') return { ...event, event_action: 'resolve' };
+/** What to send, in order: what people must hear of first. */
+export function toEvents(alert: Alert, routingKey: string): object[] {
+  const resolve = (key: string) => ({ routing_key: routingKey, dedup_key: key, event_action: 'resolve' });
+  const [failing, failed] = [dedupKeyOf(alert, 'failing'), dedupKeyOf(alert, 'failed')];
+  switch (alert.kind) {
+    case 'attempt_failed':
+    case 'first_failure':
+      return [triggerOf(alert, routingKey, failing, 'warning')];
+    case 'gave_up':
+      return [triggerOf(alert, routingKey, failed, 'critical'), resolve(failing)];
+    case 'recovered':
+      return [resolve(failed), resolve(failing)];
+  }
+}
+
+function triggerOf(alert: Alert, routingKey: string, key: string, severity: 'critical' | 'warning'): object {
   const [dagId, dagRunId] = [alert.key.dagId, alert.key.dagRunId].map((id) => oneLine(id, 250));
   const links = linksOf(alert).map(([text, href]) => ({ href, text }));
   const page = links.find(({ text }) => text === 'dagain');
   return {
-    ...event,
+    routing_key: routingKey,
+    dedup_key: key,
     event_action: 'trigger',
     client: 'dagain',
     ...(page === undefined ? {} : { client_url: page.href }),
@@ -35,7 +59,7 @@ export function toEvent(alert: Alert, routingKey: string): object {
     payload: {
       summary: oneLine(summarise(alert), MAX_SUMMARY_LENGTH),
       source: sourceOf(alert),
-      severity: alert.kind === 'gave_up' ? 'critical' : 'warning',
+      severity,
       timestamp: new Date(alert.createdAtMs).toISOString(),
       component: dagId,
       class: alert.reason,
@@ -53,9 +77,10 @@ export function toEvent(alert: Alert, routingKey: string): object {
   };
 }
 
-function dedupKeyOf({ incident }: Alert): string {
-  if (incident.length <= MAX_DEDUP_KEY_LENGTH) return incident.toWellFormed();
-  return `dagain/${createHash('sha256').update(incident).digest('hex')}`;
+function dedupKeyOf({ incident }: Alert, what: 'failing' | 'failed'): string {
+  const key = `${incident}/${what}`.toWellFormed();
+  if (key.length <= MAX_DEDUP_KEY_LENGTH) return key;
+  return `dagain/${createHash('sha256').update(key).digest('hex')}`;
 }
 
 /** Where it happened: Airflow's host, as far as it is known. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toAlerts } from '../../src/alerts/alertmanager.ts';
 import { toMail } from '../../src/alerts/email.ts';
-import { toEvent } from '../../src/alerts/pagerduty.ts';
+import { toEvents } from '../../src/alerts/pagerduty.ts';
 import type { Alert } from '../../src/alerts/port.ts';
 import { toSlackMessage } from '../../src/alerts/slack.ts';
 import { MAX_BYTES, toTeamsMessage } from '../../src/alerts/teams.ts';
@@ -108,8 +108,9 @@ describe('no text that comes from outside', () => {
 
   test('makes what PagerDuty or Alertmanager refuse', () => {
     forAnyAlert((alert) => {
-      const event = PagerDutyEvent.parse(toEvent(alert, 'k'.repeat(32)));
-      expect(isClean(JSON.stringify(event))).toBe(true);
+      for (const event of toEvents(alert, 'k'.repeat(32))) {
+        expect(isClean(JSON.stringify(PagerDutyEvent.parse(event)))).toBe(true);
+      }
       const sent = AlertmanagerAlerts.parse(toAlerts(alert, { firingMs: 1_000, nowMs: () => NOW_MS }));
       expect(isClean(JSON.stringify(sent))).toBe(true);
     });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createPagerDutyChannel, toEvent } from '../../src/alerts/pagerduty.ts';
+import { createPagerDutyChannel, toEvents } from '../../src/alerts/pagerduty.ts';
+import type { Alert } from '../../src/alerts/port.ts';
 import { answering, PagerDutyEvent } from './apis.ts';
 import { ALERT, NOW_MS, RECOVERED } from './fixtures.ts';
 import { startReceiver } from './receiver.ts';
@@ -14,18 +15,33 @@ const channelAt = (url: string, routingKey = ROUTING_KEY) =>
   createPagerDutyChannel({ url: `${url}/v2/enqueue`, routingKey, timeoutMs: 5_000 });
 
 describe('the PagerDuty channel', () => {
-  test('triggers at the cap, and resolves the same incident when the run recovers', async () => {
+  test('opens an incident while the run is retried, another one at the cap, and resolves both', async () => {
     const { url, seen } = await startReceiver(pagerduty);
+    const attempt: Alert = { ...ALERT, kind: 'attempt_failed', attempt: 1 };
+    for (const alert of [attempt, ALERT, RECOVERED]) {
+      expect(await channelAt(url).send(alert)).toEqual({ type: 'accepted' });
+    }
+    expect(new Set(seen.map(({ path }) => path))).toEqual(new Set(['/v2/enqueue']));
+    const events = seen.map(({ body }) => PagerDutyEvent.parse(JSON.parse(body)));
+    expect(events.map(({ event_action, dedup_key }) => `${event_action} ${dedup_key}`)).toEqual([
+      'trigger dagain/etl/run+1/1000/failing',
+      'trigger dagain/etl/run+1/1000/failed',
+      'resolve dagain/etl/run+1/1000/failing',
+      'resolve dagain/etl/run+1/1000/failed',
+      'resolve dagain/etl/run+1/1000/failing',
+    ]);
+  });
+
+  test('is accepted only with all of its events', async () => {
+    const answers = [202, 503];
+    const { url, seen } = await startReceiver(() => ({ status: answers.shift() ?? 202 }));
+    expect(await channelAt(url).send(ALERT)).toMatchObject({ type: 'retryable' });
     expect(await channelAt(url).send(ALERT)).toEqual({ type: 'accepted' });
-    expect(await channelAt(url).send(RECOVERED)).toEqual({ type: 'accepted' });
-    expect(seen.map(({ path }) => path)).toEqual(['/v2/enqueue', '/v2/enqueue']);
-    const [trigger, resolve] = seen.map(({ body }) => JSON.parse(body));
-    expect(trigger).toMatchObject({ event_action: 'trigger', dedup_key: 'dagain/etl/run+1/1000' });
-    expect(resolve).toEqual({ event_action: 'resolve', dedup_key: trigger.dedup_key, routing_key: ROUTING_KEY });
+    expect(seen.map(({ body }) => JSON.parse(body).event_action)).toEqual(['trigger', 'resolve', 'trigger', 'resolve']);
   });
 
   test('tells what people need', () => {
-    expect(toEvent(ALERT, ROUTING_KEY)).toMatchObject({
+    expect(toEvents(ALERT, ROUTING_KEY)[0]).toMatchObject({
       client: 'dagain',
       client_url: 'https://dagain.example/runs/etl/run%2B1',
       links: [{ text: 'Airflow' }, { text: 'dagain' }, { text: 'Runbook' }],
@@ -38,16 +54,15 @@ describe('the PagerDuty channel', () => {
         custom_details: { attempt: 3, causes: ['task load: ConnectionError: refused'] },
       },
     });
-    expect(toEvent({ ...ALERT, kind: 'attempt_failed' }, ROUTING_KEY)).toMatchObject({
-      event_action: 'trigger',
-      payload: { severity: 'warning' },
-    });
+    expect(toEvents({ ...ALERT, kind: 'first_failure' }, ROUTING_KEY)).toMatchObject([
+      { event_action: 'trigger', payload: { severity: 'warning' } },
+    ]);
   });
 
   test('ids of any length make a key of at most 255 characters, each its own', () => {
     const long = (end: string) => {
       const incident = `dagain/${'d'.repeat(250)}/${'r'.repeat(249)}${end}/1`;
-      return PagerDutyEvent.parse(toEvent({ ...ALERT, incident }, ROUTING_KEY)).dedup_key;
+      return PagerDutyEvent.parse(toEvents({ ...ALERT, incident }, ROUTING_KEY)[0]).dedup_key;
     };
     expect(long('a')).toHaveLength('dagain/'.length + 64);
     expect(long('a')).not.toBe(long('b'));

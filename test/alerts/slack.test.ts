@@ -44,6 +44,13 @@ describe('the Slack channel', () => {
     );
   });
 
+  test('nothing is linked, unfurled or mentioned but what is marked up so', () => {
+    const { blocks, ...fields } = SlackMessage.parse(toSlackMessage(ALERT));
+    expect(fields).toMatchObject({ unfurl_links: false, unfurl_media: false });
+    const verbatim = blocks.flatMap(({ text }) => (text.type === 'mrkdwn' ? [text.verbatim] : []));
+    expect(verbatim).toEqual([true, true, true]);
+  });
+
   test('says that the run has recovered, without causes', () => {
     const texts = textsOf(toSlackMessage(RECOVERED));
     expect(texts.slice(0, 2)).toEqual([

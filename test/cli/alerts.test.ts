@@ -88,7 +88,8 @@ describe('alerts test', () => {
     expect(out).toBe('slack         alert and recovery accepted\npagerduty     alert and recovery accepted\n');
     expect(slack.seen[0]?.body).toContain('This only tests the alert channel; nothing has failed.');
     expect(slack.seen[0]?.body).toContain('<https://wiki.example/dagain|Runbook>');
-    expect(pagerduty.seen.map(({ body }) => JSON.parse(body).event_action)).toEqual(['trigger', 'resolve']);
+    const actions = pagerduty.seen.map(({ body }) => JSON.parse(body).event_action);
+    expect(actions).toEqual(['trigger', 'resolve', 'resolve', 'resolve']);
   });
 });
 
