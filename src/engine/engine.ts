@@ -10,6 +10,7 @@ import { createMemory } from './memory.ts';
 import { createOperations, type Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createRuns, type Runs } from './runs.ts';
+import { createSearch, type SearchSettings } from './search.ts';
 import { createStepper } from './steps.ts';
 import { createSwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -27,6 +28,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly telemetry: Telemetry;
   readonly workerSettings?: Partial<WorkerSettings>;
+  /** Watch mode; without it only callbacks tell of failures. */
+  readonly search?: SearchSettings;
 }
 
 /** Everything that decides, on handed-in time, randomness, store and orchestrator. */
@@ -57,6 +60,7 @@ export function createEngine(deps: EngineDeps): Engine {
     settings: { ...WORKER_SETTINGS, ...deps.workerSettings },
   });
   wake.noteDue = (atMs) => worker.noteDue(atMs);
+  const search = deps.search === undefined ? null : createSearch({ ...deps, swapLoop, memory, settings: deps.search });
   return {
     intake: createIntake({ swapLoop, log, telemetry }),
     operations: createOperations({ swapLoop, log }),
@@ -64,9 +68,10 @@ export function createEngine(deps: EngineDeps): Engine {
     start() {
       memory.start();
       worker.start();
+      search?.start();
     },
     async stop() {
-      await Promise.all([memory.stop(), worker.stop()]);
+      await Promise.all([memory.stop(), worker.stop(), search?.stop()]);
     },
   };
 }

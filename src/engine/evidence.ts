@@ -1,6 +1,6 @@
 import type { Evidence, Restarts } from '../core/evidence.ts';
 import type { RunKey } from '../core/run-key.ts';
-import type { AuditTrail, Orchestrator, Unavailable } from '../orchestrator/port.ts';
+import type { AuditEntry, AuditTrail, Orchestrator, Unavailable } from '../orchestrator/port.ts';
 import type { Memory } from './memory.ts';
 
 /** Gathers what a count is held against before a retry is spent. */
@@ -20,17 +20,22 @@ export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): Ev
       const trail = await orchestrator.auditTrail(key);
       const restarts = restartsIn(trail);
       if (restarts.type === 'unavailable') return restarts;
-      return { restarts, remembersSinceMs: await memory.beginsMs(), ...whoStopped(trail) };
+      const stoppedBy = trail.type === 'found' ? whoStopped(trail.entries) : null;
+      const remembersSinceMs = await memory.beginsMs();
+      return { restarts, remembersSinceMs, ...(stoppedBy === null ? {} : { stoppedBy }) };
     },
   };
 }
 
-/** What was done before the last clear was done to an earlier attempt. The service itself sets nothing to failed. */
-function whoStopped(trail: AuditTrail): Pick<Evidence, 'stoppedBy'> {
-  if (trail.type !== 'found') return {};
-  const begun = trail.entries.findLastIndex(({ action }) => action === 'cleared') + 1;
-  const stop = trail.entries.slice(begun).findLast(({ action }) => action === 'marked_failed');
-  return stop === undefined ? {} : { stoppedBy: stop.owner ?? 'somebody' };
+/** What the log tells of the latest attempt: what was done before the last clear was done to an earlier one. */
+export function ofLatestAttempt(entries: readonly AuditEntry[]): readonly AuditEntry[] {
+  return entries.slice(entries.findLastIndex(({ action }) => action === 'cleared') + 1);
+}
+
+/** Who has set the latest attempt, or a task of it, to failed by hand; the service itself never does. */
+export function whoStopped(entries: readonly AuditEntry[]): string | null {
+  const stop = ofLatestAttempt(entries).findLast(({ action }) => action === 'marked_failed');
+  return stop === undefined ? null : (stop.owner ?? 'somebody');
 }
 
 function restartsIn(trail: AuditTrail): Restarts | Unavailable {

@@ -39,8 +39,8 @@ export interface SwapLoop {
    * @throws DagainError `store_unavailable`, or `store_contention` when others won every time.
    */
   apply(key: RunKey, event: RunEvent): Promise<Applied>;
-  /** Applies `event` to exactly this version; null when somebody else has changed the record meanwhile. */
-  applyTo(key: RunKey, current: Versioned<RunRecord>, event: RunEvent): Promise<Applied | null>;
+  /** Applies `event` to exactly this version (null: no record); null when somebody else has changed it meanwhile. */
+  applyTo(key: RunKey, current: Versioned<RunRecord> | null, event: RunEvent): Promise<Applied | null>;
   /** Replaces a record that is gone or cannot be read, in place of what is stored under `version`. */
   replaceLost(key: RunKey, version: number, lost: StateLost): Promise<Applied | null>;
 }
@@ -118,7 +118,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
 
   return {
     apply: (key, event) => lanes.add(formatRunKey(key), { key, event }),
-    applyTo: (key, current, event) => applyOne(key, current, current.version, event),
+    applyTo: (key, current, event) => applyOne(key, current, current?.version ?? 0, event),
     replaceLost: (key, version, lost) => applyOne(key, null, version, lost),
   };
 }

@@ -13,6 +13,9 @@ export interface Telemetry {
   alerted(channel: string, accepted: boolean): void;
   /** The store has lost what was in it, or gone back to an older state. */
   storeLost(how: 'emptied' | 'set_back'): void;
+  /** Failed runs were searched for; what became of one that was found and is under a policy that retries it. */
+  searched(result: 'read' | 'unavailable'): void;
+  foundFailed(result: 'taken_up' | 'stopped_by_person' | 'audit_log_untold'): void;
   swapConflict(): void;
   /** The worker met an error that it could not handle; the run is looked at again when its lease is over. */
   workFailed(): void;

@@ -34,6 +34,8 @@ export function createPrometheusTelemetry({ registry }: { registry: Registry }):
     observed: (result, reason, durationMs) => metrics.requests.observe({ result, reason }, durationMs / 1_000),
     alerted: (channel, accepted) => metrics.alerts.inc({ channel, result: accepted ? 'accepted' : 'not_accepted' }),
     storeLost: (how) => metrics.storeLosses.inc({ how }),
+    searched: (result) => metrics.searches.inc({ result }),
+    foundFailed: (result) => metrics.found.inc({ result }),
     swapConflict: () => metrics.conflicts.inc(),
     workFailed: () => metrics.workFailures.inc(),
     lag: (lagMs) => metrics.lag.observe(lagMs / 1_000),
@@ -52,6 +54,8 @@ function createMetrics(registers: Registry[]) {
     ended: counter('dagain_runs_ended_total', 'Runs whose retries ended.', ['how', 'reason']),
     alerts: counter('dagain_alert_sends_total', 'Alerts sent to a channel.', ['channel', 'result']),
     storeLosses: counter('dagain_store_losses_total', 'Times that the store was found to have lost data.', ['how']),
+    searches: counter('dagain_searches_total', 'Times that failed runs were searched for (watch mode).', ['result']),
+    found: counter('dagain_found_runs_total', 'Failed runs that watch mode found, by what became of them.', ['result']),
     conflicts: counter('dagain_swap_conflicts_total', 'Swaps that somebody else won.', []),
     workFailures: counter('dagain_work_failures_total', 'Work on a run that ended in an error.', []),
     requests: histogram(

@@ -44,6 +44,8 @@ const silent: Telemetry = {
   observed() {},
   alerted() {},
   storeLost() {},
+  searched() {},
+  foundFailed() {},
   swapConflict() {},
   workFailed() {},
   lag() {},

@@ -7,6 +7,7 @@ import { createIntake } from '../../src/engine/intake.ts';
 import type { Log } from '../../src/engine/log.ts';
 import { createMemory } from '../../src/engine/memory.ts';
 import type { PolicySource } from '../../src/engine/policy-source.ts';
+import { createSearch, type SearchSettings } from '../../src/engine/search.ts';
 import { createStepper } from '../../src/engine/steps.ts';
 import { createSwapLoop } from '../../src/engine/swap-loop.ts';
 import type { Telemetry } from '../../src/engine/telemetry.ts';
@@ -44,6 +45,8 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
     observed: count('observed'),
     alerted: count('alerted'),
     storeLost: count('storeLost'),
+    searched: count('searched'),
+    foundFailed: count('foundFailed'),
     swapConflict: count('swapConflict'),
     workFailed: count('workFailed'),
     lag: count('lag'),
@@ -143,7 +146,9 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   });
   wake.noteDue = worker.noteDue;
   const intake = createIntake({ ...deps, swapLoop });
-  const engine = { swapLoop, stepper, announcer, worker, intake, memory };
+  const openSearch = (search: SearchSettings) =>
+    createSearch({ ...deps, swapLoop, memory, random: () => 0.5, settings: search });
+  const engine = { swapLoop, stepper, announcer, worker, intake, memory, openSearch };
   return { timers, store, counts, lines, clears, sent, script, policies, ...engine };
 }
 
