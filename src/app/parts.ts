@@ -75,13 +75,28 @@ export function createOrchestrator(environment: Environment, clock: Clock, log: 
   return createAirflow({ url, credentials: credentialsFrom(environment), ...named, clock, log });
 }
 
-function credentialsFrom(environment: Environment): Credentials {
+export function credentialsFrom(environment: Environment): Credentials {
   const { DAGAIN_AIRFLOW_USERNAME: username, DAGAIN_AIRFLOW_PASSWORD: password } = environment;
   const { DAGAIN_AIRFLOW_TOKEN: token, DAGAIN_AIRFLOW_TOKEN_FILE: tokenFile } = environment;
   if (tokenFile !== undefined) return { type: 'token', read: async () => (await readFile(tokenFile, 'utf8')).trim() };
   if (token !== undefined) return { type: 'token', read: async () => token };
   if (username !== undefined && password !== undefined) return { type: 'password', username, password };
+  const { DAGAIN_AIRFLOW_CLIENT_ID: clientId, DAGAIN_AIRFLOW_CLIENT_SECRET: clientSecret } = environment;
+  if (clientId !== undefined && clientSecret !== undefined) return clientFrom(environment, { clientId, clientSecret });
+  if (environment.DAGAIN_GOOGLE_AUTH) return { type: 'google' };
+  const { DAGAIN_MWAA_ENVIRONMENT: name, DAGAIN_MWAA_REGION: region, DAGAIN_MWAA_ENDPOINT: endpoint } = environment;
+  if (name !== undefined && region !== undefined) return { type: 'mwaa', name, region, endpoint: endpoint ?? null };
   return { type: 'none' };
+}
+
+function clientFrom(
+  environment: Environment,
+  client: { readonly clientId: string; readonly clientSecret: string },
+): Credentials {
+  const { DAGAIN_OAUTH_TOKEN_URL: tokenUrl, DAGAIN_OAUTH_CLIENT_AUTH: clientAuth } = environment;
+  if (tokenUrl === undefined) return { type: 'client', ...client };
+  const { DAGAIN_OAUTH_SCOPE: scope = null, DAGAIN_OAUTH_AUDIENCE: audience = null } = environment;
+  return { type: 'oauth', ...client, tokenUrl, clientAuth, scope, audience };
 }
 
 export interface PolicyParts {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Duration } from '../core/duration.ts';
 import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
+import { AIRFLOW_SETTINGS, airflowContradictions } from './airflow-settings.ts';
 import { ALERT_SETTINGS } from './alert-settings.ts';
 import { type Setting, setting } from './setting.ts';
 import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
@@ -22,28 +23,7 @@ const OF_THE_AIRFLOW_SIDE = [
 export const SETTINGS = {
   DAGAIN_HOST: setting(z.string().min(1), '127.0.0.1', 'Address to listen on.'),
   DAGAIN_PORT: setting(WholeNumber(0, 65_535), '8484', 'Port to listen on; 0 takes a free one.'),
-  DAGAIN_AIRFLOW_URL: setting(
-    Url(/^https?$/, 'http://airflow:8080').optional(),
-    null,
-    'Base URL of Airflow, with its path prefix if it has one. Required to serve.',
-  ),
-  DAGAIN_AIRFLOW_USERNAME: setting(z.string().min(1).optional(), null, 'User that clears runs.'),
-  DAGAIN_AIRFLOW_PASSWORD: setting(z.string().min(1).optional(), null, "That user's password.", true),
-  DAGAIN_AIRFLOW_TOKEN: setting(
-    z.string().min(1).optional(),
-    null,
-    'Static bearer token instead of user and password.',
-  ),
-  DAGAIN_AIRFLOW_TOKEN_FILE: setting(
-    z.string().min(1).optional(),
-    null,
-    'File that holds that token; read again for every use, so that it can be rotated.',
-  ),
-  DAGAIN_AIRFLOW_AUDIT_USER: setting(
-    z.string().min(1).optional(),
-    null,
-    "Name under which Airflow's audit log knows us, where it is not the user name (tokens).",
-  ),
+  ...AIRFLOW_SETTINGS,
   DAGAIN_REDIS_URL: setting(
     Url(/^rediss?$/, 'redis://redis:6379/0').optional(),
     null,
@@ -175,14 +155,7 @@ function unknownNames(variables: Variables): string[] {
 
 /** What does not go together; settings that are wrong in themselves count as set, so that all is told at once. */
 function contradictions(isSet: (name: SettingName) => boolean, environment: Partial<Environment>): string[] {
-  const problems: string[] = [];
-  const ways = (['DAGAIN_AIRFLOW_TOKEN', 'DAGAIN_AIRFLOW_TOKEN_FILE', 'DAGAIN_AIRFLOW_USERNAME'] as const).filter(
-    isSet,
-  );
-  if (ways.length > 1) problems.push(`${ways.join(' and ')} are set at the same time: keep one`);
-  if (isSet('DAGAIN_AIRFLOW_USERNAME') !== isSet('DAGAIN_AIRFLOW_PASSWORD')) {
-    problems.push('DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD must be set together');
-  }
+  const problems = airflowContradictions(isSet, environment.DAGAIN_GOOGLE_AUTH === true);
   const mail = (['DAGAIN_SMTP_URL', 'DAGAIN_EMAIL_FROM', 'DAGAIN_EMAIL_TO'] as const).filter((name) => !isSet(name));
   if (mail.length === 1 || mail.length === 2) problems.push(`mail needs ${mail.join(' and ')} as well`);
   const hasCallbackAuth = isSet('DAGAIN_CALLBACK_TOKEN') || isSet('DAGAIN_WEBHOOK_SECRET');

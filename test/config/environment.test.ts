@@ -85,6 +85,7 @@ describe('readEnvironment', () => {
     ['DAGAIN_AIRFLOW_URL', 'ftp://airflow', /must be a URL such as/],
     ['DAGAIN_REDIS_URL', 'http://redis', /must be a URL such as redis:/],
     ['DAGAIN_NAMESPACE', 'a b', /letters, digits/],
+    ['DAGAIN_GOOGLE_AUTH', 'yes', /must be true or false, is "yes"/],
     ['DAGAIN_ALLOW_ANONYMOUS', 'yes', /must be true or false, is "yes"/],
     ['DAGAIN_MODE', 'shadow', /must be active/],
     ['DAGAIN_RETRY_DELAY', 'soon', /seconds, is "soon"$/],
@@ -201,6 +202,7 @@ describe('secrets', () => {
 
   function partnersOf(name: string): Variables {
     if (name === 'DAGAIN_SMTP_URL') return MAIL;
+    if (name === 'DAGAIN_AIRFLOW_CLIENT_SECRET') return { DAGAIN_AIRFLOW_CLIENT_ID: 'dagain' };
     return name === 'DAGAIN_AIRFLOW_PASSWORD' ? { DAGAIN_AIRFLOW_USERNAME: 'admin' } : {};
   }
 });
@@ -220,6 +222,19 @@ describe('what does not go together', () => {
     [{ DAGAIN_AIRFLOW_TOKEN: 't', DAGAIN_AIRFLOW_TOKEN_FILE: '/x' }, /TOKEN and DAGAIN_AIRFLOW_TOKEN_FILE are set/],
     [{ DAGAIN_AIRFLOW_USERNAME: 'u' }, /must be set together/],
     [{ DAGAIN_AIRFLOW_PASSWORD: 'p' }, /must be set together/],
+    [{ DAGAIN_AIRFLOW_CLIENT_ID: 'c' }, /CLIENT_ID and DAGAIN_AIRFLOW_CLIENT_SECRET must be set together/],
+    [{ DAGAIN_MWAA_ENVIRONMENT: 'prod' }, /DAGAIN_MWAA_ENVIRONMENT and DAGAIN_MWAA_REGION must be set together/],
+    [{ DAGAIN_AIRFLOW_TOKEN: 't', DAGAIN_GOOGLE_AUTH: 'true' }, /TOKEN and DAGAIN_GOOGLE_AUTH are set at the same/],
+    [
+      { DAGAIN_GOOGLE_AUTH: 'true', DAGAIN_MWAA_ENVIRONMENT: 'prod', DAGAIN_MWAA_REGION: 'eu-west-1' },
+      /GOOGLE_AUTH and DAGAIN_MWAA_ENVIRONMENT are set at the same time/,
+    ],
+    [{ DAGAIN_OAUTH_TOKEN_URL: 'https://idp.test/token' }, /does nothing without DAGAIN_AIRFLOW_CLIENT_ID/],
+    [
+      { DAGAIN_AIRFLOW_CLIENT_ID: 'c', DAGAIN_AIRFLOW_CLIENT_SECRET: 's', DAGAIN_OAUTH_SCOPE: 'x' },
+      /OAUTH_SCOPE does nothing without DAGAIN_OAUTH_TOKEN_URL/,
+    ],
+    [{ DAGAIN_MWAA_ENDPOINT: 'https://vpce.test' }, /MWAA_ENDPOINT does nothing without DAGAIN_MWAA_ENVIRONMENT/],
     [MAIL, /^mail needs DAGAIN_SMTP_URL as well$/],
     [{ DAGAIN_SMTP_URL: 'smtp://mail' }, /^mail needs DAGAIN_EMAIL_FROM and DAGAIN_EMAIL_TO as well$/],
   ])('%j', (variables, problem) => {
@@ -229,6 +244,13 @@ describe('what does not go together', () => {
   test('user and password, or a token', () => {
     expect(problemsOf({ DAGAIN_AIRFLOW_USERNAME: 'u', DAGAIN_AIRFLOW_PASSWORD: 'p' })).toEqual([]);
     expect(problemsOf({ DAGAIN_AIRFLOW_TOKEN: 't' })).toEqual([]);
+    expect(problemsOf({ DAGAIN_AIRFLOW_TOKEN: 't', DAGAIN_GOOGLE_AUTH: 'false' })).toEqual([]);
+    expect(problemsOf({ DAGAIN_MWAA_ENVIRONMENT: 'prod', DAGAIN_MWAA_REGION: 'us-gov-west-1' })).toEqual([]);
+    const client = { DAGAIN_AIRFLOW_CLIENT_ID: 'c', DAGAIN_AIRFLOW_CLIENT_SECRET: 's' };
+    expect(problemsOf(client)).toEqual([]);
+    expect(problemsOf({ ...client, DAGAIN_OAUTH_TOKEN_URL: 'https://idp.test/t', DAGAIN_OAUTH_AUDIENCE: 'a' })).toEqual(
+      [],
+    );
   });
 });
 
