@@ -38,17 +38,21 @@ const SEVERITIES = { DagainRunFailing: 'warning', DagainRunFailed: 'critical' } 
 type AlertName = keyof typeof SEVERITIES;
 
 export function toAlerts(alert: Alert, settings: Pick<AlertmanagerSettings, 'firingMs' | 'nowMs'>): object[] {
-  const firing: AlertName | null =
-    alert.kind === 'recovered' ? null : alert.kind === 'gave_up' ? 'DagainRunFailed' : 'DagainRunFailing';
-  const names: readonly AlertName[] = ['DagainRunFailing', 'DagainRunFailed'];
-  // What was never told to fire need not be resolved.
-  const told = firing === 'DagainRunFailing' ? names.slice(0, 1) : names;
-  return told.map((name) => ({
+  const firing = firingName(alert);
+  const isOfAttempt = alert.kind !== 'gave_up' && alert.kind !== 'recovered';
+  // Of an attempt nothing is known about the other one, which may be firing.
+  const names: readonly AlertName[] = isOfAttempt ? ['DagainRunFailing'] : ['DagainRunFailing', 'DagainRunFailed'];
+  return names.map((name) => ({
     labels: labelsOf(alert, name),
     annotations: annotationsOf(alert),
     ...generatorOf(alert),
     ...(name === firing ? firingTimes(alert, settings) : resolvedTimes(settings)),
   }));
+}
+
+function firingName({ kind, isOutdated }: Alert): AlertName | null {
+  if (kind === 'recovered' || isOutdated) return null;
+  return kind === 'gave_up' ? 'DagainRunFailed' : 'DagainRunFailing';
 }
 
 /** The same for every message on one incident: to Alertmanager they are the alert's identity. */

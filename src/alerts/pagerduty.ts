@@ -37,7 +37,7 @@ export function toEvents(alert: Alert, routingKey: string): object[] {
   switch (alert.kind) {
     case 'attempt_failed':
     case 'first_failure':
-      return [triggerOf(alert, routingKey, failing, 'warning')];
+      return [alert.isOutdated ? resolve(failing) : triggerOf(alert, routingKey, failing, 'warning')];
     case 'gave_up':
       return [triggerOf(alert, routingKey, failed, 'critical'), resolve(failing)];
     case 'recovered':

@@ -70,6 +70,7 @@ function alertFor(kind: 'gave_up' | 'recovered', { runbookUrl, nowMs }: About): 
     dedupeKey: `${incident}/${kind}/1`,
     incident,
     kind,
+    isOutdated: false,
     key,
     reason: 'alert_test',
     attempt: 1,

@@ -47,6 +47,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     const { retriesUsed, maxRetries, firstFailedAtMs, failures } = record;
     return {
       ...{ dedupeKey, incident, kind, key, reason, attempt, createdAtMs },
+      isOutdated: isOutdated(record, pending),
       ...{ retriesUsed, maxRetries, firstFailedAtMs, failures },
       runUrl: orchestrator.linkTo(key),
       pageUrl: links.pageOf(key),
@@ -97,6 +98,13 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
       for (const one of sent) if (one.status === 'rejected') throw one.reason;
     },
   };
+}
+
+/** Channels that were out get what has piled up in any order. */
+function isOutdated(record: RunRecord, { kind, incident }: PendingAlert): boolean {
+  if (kind === 'gave_up' || kind === 'recovered') return false;
+  const isOver = record.phase === 'giving_up' || record.phase === 'gave_up';
+  return isOver || !incident.endsWith(`/${record.firstFailedAtMs}`);
 }
 
 /** Exponential up to a quarter of an hour; null when it has been tried for a week. */

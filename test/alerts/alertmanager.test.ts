@@ -29,6 +29,12 @@ describe('the Alertmanager channel', () => {
     expect(alertsOf(ALERT)).toHaveLength(2);
   });
 
+  test('an attempt that is told of late fires nothing, and leaves alone what fires', () => {
+    const late = alertsOf({ ...ALERT, kind: 'attempt_failed', isOutdated: true });
+    expect(firing(late)).toEqual([]);
+    expect(late.map(({ labels }) => labels['alertname'])).toEqual(['DagainRunFailing']);
+  });
+
   test('a recovery resolves both, by the labels that they had', () => {
     const resolved = alertsOf(RECOVERED);
     expect(firing(resolved)).toEqual([]);

@@ -20,6 +20,7 @@ export const ALERT: Alert = {
   dedupeKey: 'dagain/etl/run+1/1000/gave_up/3',
   incident: 'dagain/etl/run+1/1000',
   kind: 'gave_up',
+  isOutdated: false,
   key: { dagId: 'etl', dagRunId: 'run+1' },
   reason: 'max_retries_reached',
   attempt: 3,

@@ -32,6 +32,13 @@ describe('the PagerDuty channel', () => {
     ]);
   });
 
+  test('an attempt that is told of late opens nothing', () => {
+    const late: Alert = { ...ALERT, kind: 'attempt_failed', isOutdated: true };
+    expect(toEvents(late, ROUTING_KEY)).toMatchObject([
+      { event_action: 'resolve', dedup_key: 'dagain/etl/run+1/1000/failing' },
+    ]);
+  });
+
   test('is accepted only with all of its events', async () => {
     const answers = [202, 503];
     const { url, seen } = await startReceiver(() => ({ status: answers.shift() ?? 202 }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SendResult } from '../../src/alerts/port.ts';
-import { ALERT, FAILED_AT_MS, givingUpRecord, RUN } from '../support/records.ts';
+import { ALERT, FAILED_AT_MS, givingUpRecord, RUN, waitingRecord } from '../support/records.ts';
 import { createHarness, gate, type Harness } from './harness.ts';
 
 const NOW_MS = FAILED_AT_MS + 60_000;
@@ -40,6 +40,23 @@ describe('announcing', () => {
   });
 
   const RUN_FIELDS = { key: RUN, retriesUsed: 0, maxRetries: 2, createdAtMs: NOW_MS };
+
+  test.each([
+    ['of the count that goes on', waitingRecord, `/${FAILED_AT_MS}`, 'attempt_failed', false],
+    ['of an earlier count', waitingRecord, '/1', 'attempt_failed', true],
+    ['of a run that has been given up since', givingUpRecord, `/${FAILED_AT_MS}`, 'first_failure', true],
+    ['of the give-up itself', givingUpRecord, `/${FAILED_AT_MS}`, 'gave_up', false],
+    ['of the recovery', givingUpRecord, '/1', 'recovered', false],
+  ] as const)(
+    'says of an alert %s whether it comes too late to open anything',
+    async (_what, recordOf, end, kind, isOutdated) => {
+      const harness = createHarness();
+      const pending = { ...alert, kind, incident: `dagain/daily_sales/run${end}` };
+      harness.store.put(recordOf({ outbox: [pending] }));
+      await announce(harness);
+      expect(harness.sent).toMatchObject([{ kind, isOutdated }]);
+    },
+  );
 
   test('sends only what is due', async () => {
     const harness = createHarness();
