@@ -5,7 +5,7 @@ import { createOrchestrator, createPolicySource, openState, type State } from '.
 import type { Environment } from './config/environment.ts';
 import { DagainError } from './core/errors.ts';
 import type { Clock } from './engine/clock.ts';
-import { createEngine } from './engine/engine.ts';
+import { createEngine, type EngineDeps } from './engine/engine.ts';
 import { createHttpApp } from './http/app.ts';
 import type { AuthSettings } from './http/auth.ts';
 import type { HealthCheck } from './http/health.ts';
@@ -87,6 +87,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     random,
     log,
     telemetry,
+    ...searchFrom(environment),
   });
   registerStoreGauges({ registry, count: () => store.count(clock.nowMs()) });
   const app = createHttpApp({
@@ -143,6 +144,13 @@ async function listen(server: HttpServer, host: string, wantedPort: number): Pro
     const problem = `cannot listen on ${shownHost}:${wantedPort} (DAGAIN_HOST, DAGAIN_PORT): ${why} (${code})`;
     throw new DagainError('configuration_invalid', problem, { cause: error });
   }
+}
+
+/** What a tombstone does not remember any more must not be found again. */
+function searchFrom(environment: Environment): Pick<EngineDeps, 'search'> {
+  const { DAGAIN_WATCH: watch, DAGAIN_WATCH_INTERVAL: intervalMs, DAGAIN_WATCH_LOOK_BACK: lookBackMs } = environment;
+  if (watch === 'off') return {};
+  return { search: { intervalMs, lookBackMs: Math.min(lookBackMs, environment.DAGAIN_TOMBSTONE_TTL) } };
 }
 
 function authFrom(environment: Environment): AuthSettings {

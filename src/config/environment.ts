@@ -7,6 +7,7 @@ import { AIRFLOW_SETTINGS, airflowContradictions } from './airflow-settings.ts';
 import { ALERT_SETTINGS } from './alert-settings.ts';
 import { type Setting, setting } from './setting.ts';
 import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
+import { WATCH_SETTINGS } from './watch-settings.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -53,6 +54,7 @@ export const SETTINGS = {
     '7d',
     'How long a given-up run is remembered, so that late callbacks start nothing.',
   ),
+  ...WATCH_SETTINGS,
   ...ALERT_SETTINGS,
   DAGAIN_CALLBACK_TOKEN: setting(
     Tokens.optional(),
