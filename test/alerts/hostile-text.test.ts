@@ -6,7 +6,7 @@ import { toEvents } from '../../src/alerts/pagerduty.ts';
 import type { Alert } from '../../src/alerts/port.ts';
 import { toSlackMessage } from '../../src/alerts/slack.ts';
 import { MAX_BYTES, toTeamsMessage } from '../../src/alerts/teams.ts';
-import { clipEscaped, oneLine } from '../../src/alerts/text.ts';
+import { clip, clipEscaped, oneLine } from '../../src/alerts/text.ts';
 import { toPayload } from '../../src/alerts/webhook.ts';
 import { AlertmanagerAlerts, PagerDutyEvent, SlackMessage, TeamsMessage } from './apis.ts';
 import { ALERT, FAILURE, NOW_MS } from './fixtures.ts';
@@ -124,6 +124,16 @@ describe('no text that comes from outside', () => {
 });
 
 describe('cutting', () => {
+  test.each([
+    ['abc', 3, 'abc'],
+    ['abcd', 3, 'ab…'],
+    ['a😀', 3, 'a😀'],
+    ['a😀b', 3, 'a…'],
+    ['', 3, ''],
+  ])('%j to %d is %j', (text, max, cut) => {
+    expect(clip(text, max)).toBe(cut);
+  });
+
   test('keeps to the length, to whole characters and to whole escapes, and leaves short text alone', () => {
     const twice = (character: string) => (character === '&' ? '&amp;' : character);
     fc.assert(

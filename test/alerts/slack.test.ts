@@ -51,6 +51,11 @@ describe('the Slack channel', () => {
     expect(verbatim).toEqual([true, true, true]);
   });
 
+  test('a runbook with a query is linked as Slack wants it', () => {
+    const texts = textsOf(toSlackMessage({ ...ALERT, runbookUrl: 'https://wiki.example/page?id=1&v=2' }));
+    expect(texts.at(-1)).toContain('<https://wiki.example/page?id=1&amp;v=2|Runbook>');
+  });
+
   test('says that the run has recovered, without causes', () => {
     const texts = textsOf(toSlackMessage(RECOVERED));
     expect(texts.slice(0, 2)).toEqual([
