@@ -1,5 +1,5 @@
 import { HttpResponse, http } from 'msw';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Credentials } from '../../src/orchestrator/airflow/auth.ts';
 import { useNetwork } from '../support/network.ts';
 import { BASE, HTML, jwt, KEY, open, runJson, versionHandlers } from './fixtures.ts';
@@ -18,6 +18,25 @@ const STATUSES = [200, 204, 302, 401, 403, 404, 422, 500];
 
 const password: Credentials = { type: 'password', username: 'dagain', password: SECRET };
 const token: Credentials = { type: 'token', read: async () => TOKEN };
+const client: Credentials = { type: 'client', clientId: 'dagain', clientSecret: SECRET };
+const provider = {
+  tokenUrl: `${BASE}/idp/token`,
+  clientId: 'dagain',
+  clientSecret: SECRET,
+  scope: null,
+  audience: null,
+};
+const oauthBasic: Credentials = { type: 'oauth', ...provider, clientAuth: 'basic' };
+const oauthPost: Credentials = { type: 'oauth', ...provider, clientAuth: 'post' };
+const mwaa: Credentials = { type: 'mwaa', name: 'prod', region: 'eu-west-1', endpoint: BASE };
+const ALL_THAT_LOG_IN = [password, client, oauthBasic, oauthPost, mwaa];
+
+beforeEach(() => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', SECRET);
+  vi.stubEnv('AWS_SESSION_TOKEN', 'hunter2-session');
+});
+afterEach(() => vi.unstubAllEnvs());
 
 async function echo(request: Request): Promise<string> {
   const sent = await request.text();
@@ -74,8 +93,11 @@ describe.each(Object.keys(SHAPES))('no secret is told when answers echo it as %s
         if (status >= 400 && shape !== 'run') expect(said).toContain('[redacted]');
       }
     }
+    const provided = http.post(`${BASE}/idp/token`, () => HttpResponse.json({ access_token: TOKEN, expires_in: 60 }));
+    network.use(...versionHandlers('3.3.2'), logIn, provided, echoes);
+    for (const one of [client, oauthBasic, oauthPost]) expectNoSecret(await sweep(one));
     network.use(...versionHandlers('3.3.2'), echoes);
-    expectNoSecret(await sweep(password));
+    for (const one of ALL_THAT_LOG_IN) expectNoSecret(await sweep(one));
     network.use(echoes);
     expectNoSecret(await sweep(token));
   });
@@ -85,6 +107,6 @@ test('no secret is told when the network fails', async () => {
   network.use(http.all(`${BASE}/*`, () => HttpResponse.error()));
   expectNoSecret(await sweep(password));
   network.use(...versionHandlers('3.3.2'));
-  expectNoSecret(await sweep(password));
+  for (const one of ALL_THAT_LOG_IN) expectNoSecret(await sweep(one));
   expectNoSecret(await sweep(token));
 });
