@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,7 +11,7 @@ import { chosenVersions } from './stage.ts';
 const run = promisify(execFile);
 
 /** What the Python tests need on top of an Airflow, which has the rest of it. */
-const PYTEST = ['pytest==9.2.0', 'iniconfig==2.3.0', 'hatchling==1.33.0', 'trove-classifiers==2026.9.21.13'];
+const PYTEST = ['pytest==9.2.0', 'iniconfig==2.3.0'];
 
 describe.each(chosenVersions())('inside Airflow %s', (version) => {
   let folder: string;
@@ -25,10 +25,8 @@ describe.each(chosenVersions())('inside Airflow %s', (version) => {
     // Beside the pinned environment, which stays as it is.
     await run(python, ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', tools, ...PYTEST]);
     await run(python, ['-m', 'pip', 'install', '--quiet', '--target', installed, AIRFLOW_SIDE]);
-    await mkdir(join(folder, 'home'));
     env = {
       ...process.env,
-      AIRFLOW_HOME: join(folder, 'home'),
       AIRFLOW__CORE__LOAD_EXAMPLES: 'False',
       DAGAIN_INSTALLED: installed,
       PYTHONPATH: tools,
@@ -43,9 +41,12 @@ describe.each(chosenVersions())('inside Airflow %s', (version) => {
   /** Resolves with how many tests passed. @throws Error with pytest's output unless all did. */
   async function pytest(...paths: string[]): Promise<number> {
     const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', ...paths];
-    const { stdout } = await run(python, args, { env, cwd: AIRFLOW_SIDE }).catch((error: { stdout?: string }) => {
-      throw new Error(`pytest in Airflow ${version}:\n${error.stdout}`);
-    });
+    const ownEnv = { ...env, AIRFLOW_HOME: await mkdtemp(join(folder, 'home-')) };
+    const { stdout } = await run(python, args, { env: ownEnv, cwd: AIRFLOW_SIDE }).catch(
+      (error: { stdout?: string }) => {
+        throw new Error(`pytest in Airflow ${version}:\n${error.stdout}`);
+      },
+    );
     expect(stdout).not.toMatch(/skipped|xfailed/);
     return Number(/(\d+) passed/.exec(stdout)?.[1]);
   }

