@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { ROOT } from '../docs/generated.ts';
+
+const HOOK = `import { registerHooks } from 'node:module';
+registerHooks({ resolve: (name, context, next) => (process.stderr.write('resolved ' + name + '\\n'), next(name, context)) });`;
+
+/** The modules that are loaded while the command runs with these settings. */
+async function loadedBy(settings: Readonly<Record<string, string>>): Promise<string[]> {
+  const hook = `data:text/javascript,${encodeURIComponent(HOOK)}`;
+  const child = spawn(process.execPath, ['--import', hook, join(ROOT, 'src/main.ts'), 'policy', 'explain', 'etl'], {
+    env: { PATH: process.env['PATH'], DAGAIN_AIRFLOW_URL: 'http://127.0.0.1:9', ...settings },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  await once(child, 'close');
+  return [...said.matchAll(/^resolved (.+)$/gm)].map(([, name]) => name ?? '');
+}
+
+const CLOUDS = /^(google-auth-library|@aws-sdk\/credential-provider-node|@smithy\/signature-v4)$/;
+const NOWHERE = {
+  GCE_METADATA_HOST: '127.0.0.1:9',
+  METADATA_SERVER_DETECTION: 'none',
+  CLOUDSDK_CONFIG: '/nonexistent',
+};
+
+test('what only a cloud needs is loaded only there', async () => {
+  const usual = await loadedBy({ DAGAIN_AIRFLOW_USERNAME: 'dagain', DAGAIN_AIRFLOW_PASSWORD: 'dagain' });
+  expect(usual).toContain('undici');
+  expect(usual.filter((name) => CLOUDS.test(name))).toEqual([]);
+  const atGoogle = await loadedBy({ DAGAIN_GOOGLE_AUTH: 'true', ...NOWHERE });
+  expect(atGoogle.filter((name) => CLOUDS.test(name))).toEqual(['google-auth-library']);
+}, 30_000);
