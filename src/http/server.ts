@@ -59,6 +59,8 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   const limits = { ...HTTP_LIMITS, ...deps.limits };
   const inFlight = new Set<ServerResponse>();
   const sockets = new Set<Socket>();
+  /** Nothing more is taken from these: what follows a malformed request may be a part of it. */
+  const refused = new WeakSet<Socket>();
   let closing: Promise<void> | null = null;
 
   function forgetResponse(this: ServerResponse): void {
@@ -72,10 +74,14 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
   function serve(request: IncomingMessage, response: ServerResponse): void {
     inFlight.add(response);
     response.on('close', forgetResponse);
+    if (refused.has(request.socket)) return;
     if (closing !== null) response.setHeader('Connection', 'close');
-    if (request.headers.host === undefined && request.httpVersionMinor > 0) {
+    const hosts = countHosts(request);
+    if (hosts > 1 || (hosts === 0 && request.httpVersionMinor > 0)) {
+      refused.add(request.socket);
       response.setHeader('Connection', 'close');
-      sendProblem(request, response, fieldProblem('malformed_request', 'host', 'is required in HTTP/1.1'));
+      const what = hosts > 1 ? 'must be given once' : 'is required in HTTP/1.1';
+      sendProblem(request, response, fieldProblem('malformed_request', 'host', what));
     } else {
       deps.app(request, response);
     }
@@ -103,6 +109,11 @@ export function createHttpServer(deps: HttpServerDeps): HttpServer {
       return closing;
     },
   };
+}
+
+/** Node keeps the first of several and drops the rest, where something in front of us may go by another one. */
+function countHosts({ rawHeaders }: IncomingMessage): number {
+  return rawHeaders.filter((name, index) => index % 2 === 0 && name.length === 4 && /^host$/i.test(name)).length;
 }
 
 /**

@@ -39,6 +39,7 @@ const BAD_WIRE: readonly BadWire[] = [
   malformed('a method that does not exist', 'RETRY /livez HTTP/1.1\r\nHost: x\r\n\r\n'),
   malformed('a version that does not exist', 'GET /livez HTTP/1.9\r\nHost: x\r\n\r\n'),
   malformed('no host', 'GET /livez HTTP/1.1\r\n\r\n'),
+  malformed('two hosts', `${GET}hOST: y\r\n\r\n${SMUGGLED}`),
   malformed('bare line feeds', 'GET /livez HTTP/1.1\nHost: x\n\n'),
   malformed('a blank before the colon', 'GET /livez HTTP/1.1\r\nHost : x\r\n\r\n'),
   malformed('a NUL in a header', `${GET}A: b\0c\r\n\r\n`),
