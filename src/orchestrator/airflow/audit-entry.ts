@@ -14,7 +14,10 @@ export const AuditRow = z.object({
 });
 export type AuditRow = z.infer<typeof AuditRow>;
 
-/** What requests that name their runs in the body are called, without the prefix that tells where they came from. */
+/**
+ * What requests that name their runs in the body are called, without the prefix that tells where they came from. What
+ * Airflow 3.3's list of runs sends is filed under `~` for any Dag, and Airflow shows such rows to nobody.
+ */
 const NAMED_IN_BODY = [
   'post_clear_task_instances',
   'clear_dag_runs',
@@ -42,8 +45,6 @@ const prefixed = (names: readonly string[]) => names.flatMap((name) => [name, `a
 export const EVENTS_OF_RUNS = [...prefixed([...NAMED_IN_PATH, ...NAMED_IN_BODY]), ...PAGES, ...LOST];
 /** Events whose rows may carry the run's id only in `extra`. */
 export const EVENTS_WITHOUT_RUN = prefixed(NAMED_IN_BODY);
-/** Airflow 3's pages act on runs of any Dag in one request, whose rows are filed under this instead of a Dag's id. */
-export const ANY_DAG = '~';
 /** Events of the requests by which this service clears. */
 export const EVENTS_OF_OUR_CLEARS = prefixed(['clear_dag_run', 'post_clear_task_instances']);
 
@@ -69,15 +70,10 @@ const InBody = z.object({ dag_run_id: z.string() });
 /** What of the request concerns the run: all of it, or the entries of its body that name the run. None: it does not. */
 function partsAbout(row: AuditRow, key: RunKey): readonly unknown[] {
   if (row.run_id != null) return row.run_id === key.dagRunId && row.dag_id === key.dagId ? [bodyOf(row)] : [];
-  if (row.dag_id !== key.dagId && row.dag_id !== ANY_DAG) return [];
-  // Runs of several Dags may share an id, and one request may set one to failed and another to success.
-  return objectsIn(bodyOf(row)).filter((one) => {
-    const { dag_id: dagId, dag_run_id: dagRunId } = Named.safeParse(one).data ?? {};
-    return dagRunId === key.dagRunId && (dagId ?? row.dag_id) === key.dagId;
-  });
+  if (row.dag_id !== key.dagId) return [];
+  // One request may set one run to failed and another to success.
+  return objectsIn(bodyOf(row)).filter((one) => InBody.safeParse(one).data?.dag_run_id === key.dagRunId);
 }
-
-const Named = z.object({ dag_id: z.string().nullish(), dag_run_id: z.string() });
 
 function objectsIn(body: unknown): readonly object[] {
   if (body === null || typeof body !== 'object') return [];

@@ -3,7 +3,6 @@ import type { RunKey } from '../../core/run-key.ts';
 import type { AuditTrail, OwnClear, OwnClears } from '../port.ts';
 import { toUnavailable, type Unavailable, unavailable } from './answers.ts';
 import {
-  ANY_DAG,
   AuditRow,
   clearedRun,
   EVENTS_OF_OUR_CLEARS,
@@ -37,25 +36,19 @@ interface Rows {
 
 /** Reads what was done to a run, by whom. */
 export async function readAuditTrail(deps: AuditDeps, key: RunKey, limit: TimeLimit): Promise<AuditTrail> {
-  const version = await deps.versions.current();
-  if (version.type === 'unavailable') return version;
   const ofRun = { dag_id: key.dagId, run_id: key.dagRunId };
-  const found = await readRows(deps, EVENTS_OF_RUNS, ofRun, MAX_PAGES_OF_RUN, limit);
-  if (found.type === 'unavailable') return found;
-  const rows = [...found.rows];
-  let { isComplete } = found;
-  const after = new Date(deps.clock.nowMs() - LOOK_BACK_MS).toISOString();
-  for (const dagId of version.api === 'v1' ? [key.dagId] : [key.dagId, ANY_DAG]) {
-    const byBody = await readRows(deps, EVENTS_WITHOUT_RUN, { dag_id: dagId, after }, MAX_PAGES_OF_RUN, limit);
-    if (byBody.type === 'unavailable') return byBody;
-    // Rows with the run in both places come with both answers.
-    rows.push(...byBody.rows.filter(({ run_id: runId }) => runId == null));
-    isComplete &&= byBody.isComplete;
-  }
+  const byColumn = await readRows(deps, EVENTS_OF_RUNS, ofRun, MAX_PAGES_OF_RUN, limit);
+  if (byColumn.type === 'unavailable') return byColumn;
+  const lately = { dag_id: key.dagId, after: new Date(deps.clock.nowMs() - LOOK_BACK_MS).toISOString() };
+  const byBody = await readRows(deps, EVENTS_WITHOUT_RUN, lately, MAX_PAGES_OF_RUN, limit);
+  if (byBody.type === 'unavailable') return byBody;
+  // Rows with the run in both places come with both answers.
+  const rows = [...byColumn.rows, ...byBody.rows.filter(({ run_id: runId }) => runId == null)];
   const entries = rows
     .map((row) => readEntry(row, key, deps.ourName))
     .filter((entry) => entry !== null)
     .toSorted((a, b) => a.atMs - b.atMs);
+  const isComplete = byColumn.isComplete && byBody.isComplete;
   return { type: 'found', entries, isComplete, knowsUs: deps.ourName !== null };
 }
 
