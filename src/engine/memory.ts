@@ -12,6 +12,8 @@ const NOTE_INTERVAL_MS = 60_000;
 const SLACK_MS = 5 * 60_000;
 /** A store without any mark may have lost as much as this. */
 const LOOK_BACK_MS = 24 * 3_600_000;
+/** Where the audit log could not be searched for long, what is older than this has had its time. */
+const MAX_LOOK_BACK_MS = 2 * LOOK_BACK_MS;
 
 export interface MemoryDeps {
   readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark'>;
@@ -41,6 +43,7 @@ export function createMemory(deps: MemoryDeps): Memory {
   let seenMs: number | null = null;
   /** From when on what we did has to be looked for; null: all of it is there. Before the first look nobody knows. */
   let searchFromMs: number | null = null;
+  let toldTrouble: string | null = null;
   let hasLooked = false;
   let isRunning = false;
   let cancelNext = () => {};
@@ -85,13 +88,17 @@ export function createMemory(deps: MemoryDeps): Memory {
 
   /** Finds the runs that the store should know, and does not. False: the orchestrator cannot be asked now. */
   async function searchLog(fromMs: number): Promise<boolean> {
-    const found = await deps.orchestrator.ownClears(fromMs);
+    const found = await deps.orchestrator.ownClears(Math.max(fromMs, clock.nowMs() - MAX_LOOK_BACK_MS));
+    const trouble = found.type === 'unavailable' ? found.reason : null;
     if (found.type === 'unavailable') {
-      const isFinal = found.reason === 'forbidden';
       const { reason, detail } = found;
-      log[isFinal ? 'warn' : 'info']({ reason, detail }, 'the audit log could not be searched for restarted runs');
-      return isFinal;
+      // A permission may be given later; until then it is said once.
+      if (trouble !== toldTrouble)
+        log.warn({ reason, detail }, 'the audit log could not be searched for restarted runs');
+      toldTrouble = trouble;
+      return false;
     }
+    toldTrouble = null;
     if (!found.isComplete) log.error({}, 'the audit log holds more clears of ours than can be read: the latest count');
     for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {
       const [first] = clears;

@@ -65,6 +65,8 @@ export type SimEvent =
   /** A process was refused the Dag's tags, or got an answer in which it cannot see them. */
   | (ByReplica & { readonly type: 'tags_hidden'; readonly dagId: string })
   | (ByReplica & { readonly type: 'process'; readonly what: string })
+  /** The store has lost all that was in it, or gone back to an older state. */
+  | { readonly type: 'store_lost'; readonly how: 'emptied' | 'set back' }
   /** Only for the trace. */
   | { readonly type: 'note'; readonly text: string };
 

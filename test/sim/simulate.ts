@@ -9,6 +9,7 @@ import { checkLeases } from './checks/leases.ts';
 import { checkRest, type RestCheck } from './checks/rest.ts';
 import { createDice } from './dice.ts';
 import { createJournal, type Journal, type Violation } from './journal.ts';
+import { createLosses } from './parts/losses.ts';
 import { createOperators, type Operators } from './parts/operators.ts';
 import { momentsOf } from './parts/outages.ts';
 import { createPersons, type Persons } from './parts/persons.ts';
@@ -119,12 +120,15 @@ function plan({ scenario, timers, journal }: Simulation, world: World, { persons
   const happens = (perHour: number, act: () => void) => {
     for (const atMs of momentsOf(dice, perHour, nowMs, nowMs + scenario.troubleMs)) timers.schedule(atMs - nowMs, act);
   };
-  const { personActsPerHour, operatorActsPerHour, reloadsPerHour, airflow, callbacks } = scenario.weather;
+  const { personActsPerHour, operatorActsPerHour, reloadsPerHour, airflow, callbacks, store } = scenario.weather;
   happens(personActsPerHour, () => persons.meddle());
   if (personActsPerHour > 0) journal.watch((event) => persons.interfere(event));
   happens(operatorActsPerHour, () => operators.meddle());
   happens(callbacks.strayPerHour, () => world.reporter.stray(dice.pick(keysOf(scenario))));
   happens(reloadsPerHour, () => documents.change());
+  const losses = createLosses({ store: world.store, journal, dice: createDice(scenario.seed, 'losses') });
+  happens(store.lossesPerHour * 2, () => losses.takeSnapshot());
+  happens(store.lossesPerHour, () => losses.strike());
   const troubles = { ...world, timers, journal, dice: createDice(scenario.seed, 'troubles') };
   happens(airflow.troublesPerHour, () => causeTrouble(troubles));
 }

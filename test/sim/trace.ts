@@ -14,6 +14,8 @@ export function describeEvent(event: SimEvent, startMs: number): string {
 
 function describe(event: SimEvent, startMs: number): string {
   switch (event.type) {
+    case 'store_lost':
+      return `the store is ${event.how}`;
     case 'note':
       return event.text;
     case 'process':

@@ -88,6 +88,9 @@ function clearWhenDue(
     return giveUp(record, 'state_lost', seen.fingerprint, rules, nowMs, verdict.detail);
   }
   if (verdict.type === 'missed') return countMissed(record, verdict, seen, rules, nowMs);
+  // A clear that the store has forgotten may still be under way, and in no log yet.
+  const settledAtMs = evidence.remembersSinceMs + rules.timing.sendWindowMs + rules.timing.clearOutcomeMs;
+  if (nowMs < settledAtMs) return become({ ...record, dueAtMs: settledAtMs }, 'retry_scheduled', 'not_due_yet');
   const plan = {
     fingerprint: seen.fingerprint,
     wasFailed: seen.state === 'failed',

@@ -17,6 +17,8 @@ interface GiveUp {
   readonly key: string;
   readonly atMs: number;
   readonly missing: Set<string>;
+  /** The store has forgotten it. */
+  isLost: boolean;
 }
 
 export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCheck {
@@ -35,10 +37,10 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     if (keys.size !== 1 || unheard.length > 0) {
       journal.violate('a give-up is told', `${name} (${after.reason}): no alert for ${unheard.join(', ')}`);
     }
-    if (giveUps.some((one) => one.key === dedupeKey)) {
+    if (giveUps.some((one) => one.key === dedupeKey && !one.isLost)) {
       journal.violate('each give-up has a key of its own', `${name}: ${dedupeKey} again`);
     }
-    giveUps.push({ name, key: dedupeKey, atMs: nowMs(), missing: new Set(scenario.channels) });
+    giveUps.push({ name, key: dedupeKey, atMs: nowMs(), missing: new Set(scenario.channels), isLost: false });
     journal.count(`gave up: ${after.reason}`);
   }
 
@@ -46,7 +48,7 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     journal.count(accepted.has(`${channel} ${dedupeKey}`) ? 'alerts: accepted again' : `alerts: ${kind}`);
     accepted.add(`${channel} ${dedupeKey}`);
     if (kind !== 'gave_up') return;
-    const meant = giveUps.find((one) => one.key === dedupeKey);
+    const meant = giveUps.findLast((one) => one.key === dedupeKey);
     if (meant === undefined) journal.violate('no alert without a give-up', `${formatRunKey(key)}: ${dedupeKey}`);
     meant?.missing.delete(channel);
   }
@@ -59,10 +61,12 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     watch(event) {
       if (event.type === 'swapped' && isAnotherGiveUp(event.before, event.after)) onGiveUp(event);
       if (event.type === 'alerted') onAccepted(event);
+      if (event.type === 'store_lost') for (const one of giveUps) one.isLost = true;
       // Whoever resets a run waives what has not been told of it.
       if (event.type === 'operating' && event.action === 'reset') waive(formatRunKey(event.key));
     },
-    owed: () => giveUps.filter(({ missing }) => missing.size > 0).map(({ name, key }) => `${name}: ${key}`),
+    owed: () =>
+      giveUps.filter(({ missing, isLost }) => missing.size > 0 && !isLost).map(({ name, key }) => `${name}: ${key}`),
     hasToldSince: (name, sinceMs) =>
       giveUps.some((one) => one.name === name && one.atMs >= sinceMs && one.missing.size === 0),
   };

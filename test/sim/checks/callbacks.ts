@@ -15,6 +15,7 @@ import { type CheckContext, isGivenUp } from './context.ts';
 export function checkCallbacks({ journal, model, stored }: CheckContext): Watcher {
   const forbidden = new Map<string, Set<number>>();
   const underWay = new Map<string, Set<Callback>>();
+  let hasLost = false;
 
   function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
     const name = formatRunKey(key);
@@ -28,6 +29,7 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
       }
     }
     const isStarted = after?.phase === 'confirming' || after?.phase === 'waiting';
+    if (hasLost) return;
     if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase)
       checkStart(by, key, before, after);
   }
@@ -53,6 +55,12 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
     );
   }
 
+  /** What callbacks could be held against is lost: one of an earlier attempt may pass for the latest one's. */
+  function onLoss(): void {
+    forbidden.clear();
+    hasLost = true;
+  }
+
   function onAccepted({ key, callback }: SimEventOf<'accepted'>): void {
     if (callback.type !== 'task-failed' || callback.body.exception?.type !== NEVER_RETRIED) return;
     const startMs = startOf(callback);
@@ -70,6 +78,7 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
   }
 
   return (event) => {
+    if (event.type === 'store_lost') onLoss();
     if (event.type === 'swapped') onSwap(event);
     if (event.type === 'reported') callbacksOf(event).add(event.callback);
     if (event.type === 'refused' || event.type === 'accepted') callbacksOf(event).delete(event.callback);

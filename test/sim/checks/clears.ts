@@ -22,6 +22,8 @@ interface Sent {
 
 /** Slowest adapter, swap and suspended process: a clear that rests on an older look is not "just seen failed". */
 const MAX_LOOK_AGE_MS = 60_000;
+/** After this a request that was under way when the store lost its data has had its effect. */
+const FORGOTTEN_MS = 60_000;
 
 /**
  * Invariants 2, 3, 4 and 9, at the moments at which a clear is sent and takes effect: the run was just seen failed, no
@@ -36,16 +38,19 @@ export function checkClears(context: CheckContext): Watcher {
   const lastEffectMs = new Map<string, number>();
   const personAtMs = new Map<string, number>();
   const hurried = new Set<string>();
+  /** Until when a clear may be under way of which the store knows nothing any more. */
+  let lostUntilMs = 0;
+  let setBackUntilMs = 0;
 
   function onSent({ key, by, request }: SimEventOf<'clear_sent'>): void {
     const name = formatRunKey(key);
     const last = seen.get(`${by} ${name}`) ?? null;
     const underWay = sent.get(name) ?? [];
     const record = stored(key);
-    if (record?.phase !== 'clearing') {
+    if (record?.phase !== 'clearing' && nowMs() > lostUntilMs) {
       journal.violate('a retry is spent before it is sent', `${name} is ${record?.phase ?? 'not there'}`);
     }
-    if (underWay.length > 0)
+    if (underWay.length > 0 && nowMs() > setBackUntilMs)
       journal.violate('one clear at a time', `${name}: #${request} while #${underWay[0]?.request}`);
     sent.set(name, [...underWay, { request, seen: last }]);
     if (mayInterrupt(scenario, key.dagId)) return;
@@ -71,7 +76,9 @@ export function checkClears(context: CheckContext): Watcher {
     lastEffectMs.set(name, nowMs());
     journal.count(clear.stateBefore === 'failed' ? 'clears of ours' : `clears of ours while ${clear.stateBefore}`);
     if (mayInterrupt(scenario, event.key.dagId)) return;
-    const isRace = mine?.seen != null && (personAtMs.get(name) ?? -1) >= mine.seen.atMs;
+    // Nobody can know of a request that is forgotten and not yet in the log; an emptied store is waited for.
+    const isForgotten = nowMs() <= setBackUntilMs;
+    const isRace = isForgotten || (mine?.seen != null && (personAtMs.get(name) ?? -1) >= mine.seen.atMs);
     if (isRace) journal.count('clears that raced with a person');
     if ((clear.stateBefore !== 'failed' || clear.restartedRunning) && !isRace) {
       journal.violate('one clear for each failed attempt', `${name}: #${event.request} while ${clear.stateBefore}`);
@@ -103,6 +110,10 @@ export function checkClears(context: CheckContext): Watcher {
         return;
       case 'person':
         personAtMs.set(formatRunKey(event.key), nowMs());
+        return;
+      case 'store_lost':
+        lostUntilMs = nowMs() + FORGOTTEN_MS;
+        if (event.how === 'set back') setBackUntilMs = lostUntilMs;
         return;
       case 'clear_sent':
         return onSent(event);

@@ -4,6 +4,9 @@ import type { Watcher } from '../journal.ts';
 import { type CheckContext, hasEndedWell, isGivenUp } from './context.ts';
 import { capsOf, exceededCap, layersFor } from './expected-policy.ts';
 
+/** After this a request that was under way when the store lost its data has had its effect. */
+const FORGOTTEN_MS = 60_000;
+
 /** A count of retries as it really is: what took effect in Airflow, and whether a person opened another count. */
 interface Count {
   /** Clears of ours that took effect. */
@@ -25,6 +28,7 @@ export function checkCounts(context: CheckContext): Watcher {
   const shown = new Map<string, number>();
   const hidden = new Set<string>();
   const operations = new Set<string>();
+  let lostUntilMs = 0;
 
   function countOf(name: string): Count {
     const known = counts.get(name) ?? { clears: 0, gaveUp: null, restartedAtMs: null, lookedAtMs: 0 };
@@ -59,8 +63,13 @@ export function checkCounts(context: CheckContext): Watcher {
     if (before !== null && after !== null && after.retriesUsed < before.retriesUsed && count.clears > 0) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
     }
-    if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed)
+    if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed) {
+      if (count.clears >= after.retriesUsed) {
+        const known = `${count.clears} clears, ${after.retriesUsed} counted`;
+        journal.violate('what the store has lost is counted', `${formatRunKey(key)}: ${known}`);
+      }
       checkSpending(context, event, !hidden.has(`${by} ${key.dagId}`));
+    }
   }
 
   /** What an operator grants to a given-up run lets it live again; what he resets begins anew. */
@@ -79,14 +88,23 @@ export function checkCounts(context: CheckContext): Watcher {
     if (count.gaveUp !== null) {
       journal.violate('a given-up run never revives without a person', `${name} was given up: ${count.gaveUp}`);
     }
-    if (record === null || count.clears > record.retriesUsed) {
+    // A request that the store has forgotten may have been under way.
+    const isForgotten = nowMs() <= lostUntilMs;
+    if (!isForgotten && (record === null || count.clears > record.retriesUsed)) {
       const spent = record === null ? 'no record' : `${record.retriesUsed} spent`;
       journal.violate('a retry is spent before it is sent', `${name}: ${count.clears} clears, ${spent}`);
     }
   }
 
+  /** Give-ups are forgotten; the clears stay in Airflow's audit log. */
+  function onLoss(): void {
+    lostUntilMs = nowMs() + FORGOTTEN_MS;
+    for (const count of counts.values()) count.gaveUp = null;
+  }
+
   return (event) => {
-    if (event.type === 'shown') shown.set(`${event.by} ${formatRunKey(event.key)}`, nowMs());
+    if (event.type === 'store_lost') onLoss();
+    else if (event.type === 'shown') shown.set(`${event.by} ${formatRunKey(event.key)}`, nowMs());
     else if (event.type === 'tags_hidden') hidden.add(`${event.by} ${event.dagId}`);
     else if (event.type === 'operating') operations.add(`${event.by} ${formatRunKey(event.key)} ${event.action}`);
     else if (event.type === 'answered') operations.delete(`${event.by} ${formatRunKey(event.key)} ${event.action}`);

@@ -6,6 +6,7 @@ import type { CheckContext } from './context.ts';
 export function checkLeases({ journal, scenario }: CheckContext): Watcher {
   const taken = new Map<string, { readonly version: number; readonly clockMs: number; readonly by: string }>();
   return (event) => {
+    if (event.type === 'store_lost') taken.clear();
     if (event.type !== 'taken') return;
     const { by, version, clockMs } = event;
     const name = formatRunKey(event.key);

@@ -54,6 +54,8 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
       if (startMs !== null) knownOf(event.key).failures.add(startMs);
       if (event.decision === 'not_retryable') ended(event.key, 'not retryable');
     }
+    // What was only in the store is forgotten; what is in Airflow's audit log must still come to an end.
+    if (event.type === 'store_lost') for (const known of knowledge.values()) known.failures.clear();
     if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;

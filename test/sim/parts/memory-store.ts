@@ -16,6 +16,10 @@ export interface MemoryStore extends RunStore {
   /** What is stored, without asking as a replica would. */
   peek(key: RunKey): RunRecord | null;
   size(): number;
+  /** Everything is gone. */
+  empty(): void;
+  /** What it returns sets the store back to how it is now. */
+  snapshot(): () => void;
 }
 
 export interface MemoryStoreOptions {
@@ -83,6 +87,19 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
     close: async () => {},
     peek: (key) => read(entries.get(formatRunKey(key)))?.value ?? null,
     size: () => entries.size,
+    empty() {
+      entries.clear();
+      marks.clear();
+    },
+    snapshot() {
+      const kept = [...entries].map(([name, entry]) => [name, { ...entry }] as const);
+      const restoreMarks = marks.snapshot();
+      return () => {
+        entries.clear();
+        for (const [name, entry] of kept) entries.set(name, { ...entry });
+        restoreMarks();
+      };
+    },
   };
 }
 

@@ -13,6 +13,8 @@ export interface Weather {
     readonly answerLost: number;
     readonly slow: number;
     readonly outagesPerHour: number;
+    /** Emptied, or set back to an older snapshot. */
+    readonly lossesPerHour: number;
   };
   readonly airflow: {
     readonly refused: number;
@@ -46,6 +48,7 @@ export function drawWeather(dice: Dice): Weather {
       answerLost: some(0.01, 0.1),
       slow: some(0.02, 0.2),
       outagesPerHour: some(1, 4),
+      lossesPerHour: dice.chance(0.7) ? 0 : dice.pick([1, 3]),
     },
     airflow: {
       refused: some(0.02, 0.15),
@@ -67,7 +70,7 @@ export const CALM: Weather = {
   crash: 0,
   freeze: 0,
   restartsPerHour: 0,
-  store: { fails: 0, answerLost: 0, slow: 0, outagesPerHour: 0 },
+  store: { fails: 0, answerLost: 0, slow: 0, outagesPerHour: 0, lossesPerHour: 0 },
   airflow: { refused: 0, faulty: 0, slow: 0, outagesPerHour: 0, troublesPerHour: 0 },
   callbacks: { lost: 0, doubled: 0, late: 0, strayPerHour: 0 },
   alerts: { fails: 0, answerLost: 0, hangs: 0 },
