@@ -1,61 +1,30 @@
-import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { Orchestrator, OrchestratorHealth } from '../port.ts';
+import { readActiveRuns } from './active-runs.ts';
 import { toUnavailable, type Unavailable } from './answers.ts';
 import { readAuditTrail, readOwnClears } from './audit.ts';
-import { type Credentials, createAuthenticator } from './auth.ts';
 import { clearRun } from './clear.ts';
-import { type ApiResult, type Client, createClient } from './client.ts';
-import { createConnections } from './connections.ts';
+import type { Client } from './client.ts';
+import { type AirflowOptions, connectAirflow } from './connect.ts';
 import { describeDag, readFailedTasks } from './dags.ts';
 import { readFailedRuns } from './failed-runs.ts';
-import { createHttp } from './http.ts';
-import { type AdapterLog, silentLog } from './log.ts';
+import { annotateRun } from './note.ts';
 import { observeRun } from './observe.ts';
-import { parseRoot, urlOf } from './paths.ts';
-import { createTimeLimit, type TimeLimit } from './time-limit.ts';
-import { type ApiVersion, createVersions, type Versions } from './versions.ts';
+import { urlOf } from './paths.ts';
+import type { TimeLimit } from './time-limit.ts';
+import type { Versions } from './versions.ts';
 
-export interface AirflowOptions {
-  /** Where Airflow's web interface is; a path prefix is kept, and an `/api/v1` or `/api/v2` at the end does no harm. */
-  readonly url: string;
-  readonly credentials: Credentials;
-  /** The name under which Airflow's audit log knows these credentials; the user's name unless given. */
-  readonly auditUser?: string;
-  readonly clock: { nowMs(): number };
-  /** For one request from connecting to the last byte, in milliseconds; 10 s unless given. */
-  readonly requestTimeoutMs?: number;
-  /** Instead of our own connections, e.g. through a proxy. It must not repeat POSTs; the caller closes it. */
-  readonly dispatcher?: Dispatcher;
-  readonly log?: AdapterLog;
-}
-
-const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
-
-/**
- * How long after its call a clear can still be under way, in milliseconds: by then its request has been answered or
- * given up. Whoever reads a run to learn what became of a clear has to wait that long.
- */
-export function clearTimeLimitMs(requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS): number {
-  return 2 * requestTimeoutMs;
-}
+export { type AirflowOptions, clearTimeLimitMs } from './connect.ts';
 
 /**
  * Airflow 3 through API v2 and Airflow 2 (2.4 or later) through API v1; which of them is found out from the server.
  * @throws DagainError `configuration_invalid` for an address that cannot be Airflow's.
  */
 export function createAirflow(options: AirflowOptions): Orchestrator {
-  const { clock, log = silentLog, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = options;
-  const root = parseRoot(options.url);
-  const connections = createConnections(options.dispatcher, requestTimeoutMs);
-  const http = createHttp({ ...connections, clock });
-  const auth = createAuthenticator({ credentials: options.credentials, root, http, clock, requestTimeoutMs, log });
-  const client = createClient({ root, http, auth, requestTimeoutMs });
-  const startLimit = () => createTimeLimit(clock, clearTimeLimitMs(requestTimeoutMs));
-  const versions = createVersions({ ask: (api) => askVersion(client, api, startLimit()), clock, log });
+  const { root, client, versions, ourName, startLimit, close } = connectAirflow(options);
   const deps = { client, versions };
-  const audit = { ...deps, clock, ourName: options.auditUser ?? nameIn(options.credentials) };
+  const audit = { ...deps, clock: options.clock, ourName };
   return {
     observe: (key) => observeRun(deps, key, startLimit()),
     clear: (key, request) => clearRun(deps, key, request, startLimit()),
@@ -64,19 +33,12 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
     auditTrail: (key) => readAuditTrail(audit, key, startLimit()),
     ownClears: (sinceMs) => readOwnClears(audit, sinceMs, startLimit()),
     failedRuns: (from) => readFailedRuns(deps, from, startLimit()),
+    activeRuns: (dagIds, skip) => readActiveRuns(deps, dagIds, skip, startLimit()),
+    annotate: (key, line) => annotateRun(deps, key, line, startLimit()),
     health: () => checkHealth(client, versions, startLimit()),
     linkTo: (key) => linkTo(root, versions, key),
-    close: () => connections.close(),
+    close,
   };
-}
-
-function nameIn(credentials: Credentials): string | null {
-  return credentials.type === 'password' ? credentials.username : null;
-}
-
-/** Both versions tell theirs to anybody, and how to log in depends on it; a given token goes along all the same. */
-function askVersion(client: Client, api: ApiVersion, limit: TimeLimit): Promise<ApiResult> {
-  return client.call({ api, method: 'GET', segments: ['version'], withoutLogin: true }, limit);
 }
 
 /** Reads one Dag, because a version says nothing about our credentials. */
