@@ -45,7 +45,7 @@ export function observedWatching(
   const known =
     record.failures.length > 0
       ? withSeenTasks(record, tasks, rules, nowMs)
-      : { ...record, failures: unreported(seen, tasks, rules, nowMs) };
+      : { ...record, failures: unreported(record, seen, tasks, rules, nowMs) };
   return settle(known, seen.fingerprint, rules, nowMs);
 }
 

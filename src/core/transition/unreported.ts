@@ -1,13 +1,20 @@
 import type { SeenRun, SeenTask } from '../event.ts';
 import { isSelected } from '../judgement.ts';
+import type { FailureClass } from '../policy.ts';
 import type { Failure, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { MAX_FAILURES } from './fields.ts';
 
-/** The failures that no callback told of: most often the worker was killed. */
-export function unreported(seen: SeenRun, tasks: readonly SeenTask[], rules: Rules, nowMs: number): Failure[] {
+/** The failures of the attempt after those of `record` that no callback told of. */
+export function unreported(
+  record: Pick<RunRecord, 'earlierFailureIds'>,
+  seen: SeenRun,
+  tasks: readonly SeenTask[],
+  rules: Rules,
+  nowMs: number,
+): Failure[] {
   const failedAtMs = seen.fingerprint.endedAtMs ?? nowMs;
-  const about = { message: 'failed without a callback', failureClass: 'infra', failedAtMs } as const;
+  const about = { message: 'failed without a callback', failureClass: classOfSilence(record), failedAtMs } as const;
   if (tasks.length > 0)
     return decidingFirst(
       tasks.map((task) => failureOf(task, about)),
@@ -15,6 +22,15 @@ export function unreported(seen: SeenRun, tasks: readonly SeenTask[], rules: Rul
     ).slice(0, MAX_FAILURES);
   const id = `unreported:${seen.fingerprint.startedAtMs ?? seen.fingerprint.queuedAtMs ?? failedAtMs}`;
   return [{ ...UNKNOWN, ...about, id }];
+}
+
+/**
+ * A callback that does not come means most often that the worker was killed; but where the run was found by searching,
+ * and none has ever come, its Dag has no callbacks.
+ */
+function classOfSilence({ earlierFailureIds }: Pick<RunRecord, 'earlierFailureIds'>): FailureClass {
+  const some = (prefix: string) => earlierFailureIds.some((id) => id.startsWith(prefix));
+  return some('found:') && !some('ti:') && !some('run:') ? 'task_error' : 'infra';
 }
 
 /** Adds the tasks that have failed to what is known of the run's failure as a whole. */

@@ -58,6 +58,6 @@ export function followPerson(
   const reason = 'restarted_by_person';
   const watched = watchFrom(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
   if (seen.state !== 'failed') return become(watched, 'retry_scheduled', reason);
-  const failed = { ...watched, failures: unreported(seen, tasks, rules, nowMs) };
+  const failed = { ...watched, failures: unreported(watched, seen, tasks, rules, nowMs) };
   return { ...settle(failed, seen.fingerprint, rules, nowMs), reason };
 }

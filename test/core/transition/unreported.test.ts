@@ -215,3 +215,16 @@ describe('tasks that are found out and were reported as well', () => {
     expect(decide(confirmingRecord({ failures: ONLY_RUN }), seenFailed(tasks), policy).next?.phase).toBe('waiting');
   });
 });
+
+describe('an attempt of which no callback tells', () => {
+  test.each([
+    ['infra', 'callbacks have told of an earlier one', ['ti:1']],
+    ['infra', 'nothing is known of an earlier one', []],
+    ['task_error', 'an earlier one was found by searching: the Dag has no callbacks', ['found:1', 'task:load|-1|1']],
+    ['infra', 'an earlier one was found by searching, and a callback came all the same', ['found:1', 'ti:1']],
+    ['infra', "an earlier one was found by searching, and the Dag's own callback came", ['found:1', 'run:1']],
+  ])('has failed through %s where %s', (failureClass, _where, earlierFailureIds) => {
+    const { next } = decide(watchingRecord({ earlierFailureIds }), seenFailed([task('load')], NEXT_ATTEMPT));
+    expect(next?.failures.map((failure) => failure.failureClass)).toEqual([failureClass]);
+  });
+});
