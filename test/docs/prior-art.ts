@@ -107,7 +107,7 @@ export const PRIOR_ART: readonly PriorArt[] = [
   row(
     'Airflow recipe',
     'a lost counter counts from zero again',
-    'lost state gives up, with an alert',
+    "lost state is counted from Airflow's audit log",
     'test/engine/worker.test.ts',
     'a record that is gone is counted anew from the audit log, and given up at the cap',
   ),
