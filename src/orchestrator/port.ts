@@ -143,6 +143,26 @@ export type FailedRuns =
     }
   | Unavailable;
 
+export type ActiveRuns =
+  | {
+      readonly type: 'found';
+      readonly runs: readonly { readonly key: RunKey; readonly run: FoundRun }[];
+      /** Runs on this page, those that are not understood included. */
+      readonly rows: number;
+      /** Runs on all pages. */
+      readonly total: number;
+    }
+  | Unavailable;
+
+/** What became of a line for people on the run. */
+export type NoteOutcome =
+  | { readonly type: 'accepted' }
+  /** What a person wrote leaves no room for it. */
+  | { readonly type: 'no_room' }
+  | { readonly type: 'missing' }
+  | { readonly type: 'refused'; readonly detail: string }
+  | Unavailable;
+
 /** What a health check of the orchestrator found. */
 export type OrchestratorHealth =
   | { readonly type: 'reachable'; readonly name: string; readonly version: string }
@@ -162,6 +182,10 @@ export interface Orchestrator {
   ownClears(sinceMs: number): Promise<OwnClears>;
   /** A page of the runs of all Dags that have failed, at most a hundred; a run may come again on the next one. */
   failedRuns(from: FailedRunsCursor): Promise<FailedRuns>;
+  /** A page of the runs of these Dags that are queued or running, at most a hundred, less the first `skip`. */
+  activeRuns(dagIds: readonly string[], skip: number): Promise<ActiveRuns>;
+  /** Puts a line of ours on the run, in place of our last one (null: none any more); what people wrote there stays. */
+  annotate(key: RunKey, line: string | null): Promise<NoteOutcome>;
   health(): Promise<OrchestratorHealth>;
   /** A link that people can open, or null if there is none. */
   linkTo(key: RunKey): string | null;

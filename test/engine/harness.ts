@@ -68,6 +68,7 @@ export interface Script {
   auditTrail: Orchestrator['auditTrail'];
   ownClears: Orchestrator['ownClears'];
   failedRuns: Orchestrator['failedRuns'];
+  activeRuns: Orchestrator['activeRuns'];
   /** Whether the Dags' tags can be read. */
   areTagsKnown: boolean;
   policy: Partial<RetryPolicy>;
@@ -91,6 +92,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
     ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
     failedRuns: async () => ({ type: 'found', runs: [], unreadable: 0, next: null }),
+    activeRuns: async () => ({ type: 'found', runs: [], rows: 0, total: 0 }),
     areTagsKnown: true,
     policy: {},
     channels: { webhook: () => ({ type: 'accepted' }) },
@@ -112,6 +114,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     auditTrail: (key) => script.auditTrail(key),
     ownClears: (sinceMs) => script.ownClears(sinceMs),
     failedRuns: (from) => script.failedRuns(from),
+    activeRuns: (dagIds, skip) => script.activeRuns(dagIds, skip),
+    annotate: () => Promise.reject(new Error('notes are off here')),
     health: async () => ({ type: 'reachable', name: 'scripted', version: '1' }),
     linkTo: () => 'https://airflow.example/run',
     close: async () => {},

@@ -89,9 +89,9 @@ export interface Sent {
 type Reply = (sent: Sent, nth: number) => Response | Promise<Response>;
 
 /** A handler that notes what was sent before it answers; `path` may hold msw's parameters. */
-export function on(method: 'GET' | 'POST', path: string, sent: Sent[], reply: Reply): RequestHandler {
+export function on(method: 'GET' | 'POST' | 'PATCH', path: string, sent: Sent[], reply: Reply): RequestHandler {
   let count = 0;
-  const handle = method === 'GET' ? http.get : http.post;
+  const handle = { GET: http.get, POST: http.post, PATCH: http.patch }[method];
   return handle(`${BASE}${path}`, async ({ request }) => {
     const url = new URL(request.url);
     const text = await request.text();

@@ -7,7 +7,7 @@ import type { ApiVersion } from './versions.ts';
 
 export interface ApiCall {
   readonly api: ApiVersion;
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   /** Below `/api/v1` or `/api/v2`, not encoded. */
   readonly segments: readonly Segment[];
   readonly query?: Query;

@@ -9,7 +9,7 @@ import { parseRetryAfterMs } from './retry-after.ts';
 export const MAX_BODY_BYTES = 5 * 1024 * 1024;
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'PATCH';
   readonly url: URL;
   /** Besides those of every request: what shows who is calling. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -53,7 +53,7 @@ export interface HttpFailure {
 export type HttpResult = HttpAnswer | HttpFailure;
 
 export interface Http {
-  /** Never rejects. A GET is repeated once when its connection breaks, a POST never; redirects are not followed. */
+  /** Never rejects. A GET is repeated once when its connection breaks, a POST or PATCH never; redirects are not followed. */
   send(request: HttpRequest): Promise<HttpResult>;
 }
 
