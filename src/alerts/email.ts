@@ -23,7 +23,7 @@ export function createEmailChannel(settings: EmailSettings): AlertChannel {
       try {
         // Loaded where it is needed: most services send no mail.
         const { createTransport } = await import('nodemailer');
-        const transport = createTransport({ url: settings.url, disableFileAccess: true, disableUrlAccess: true });
+        const transport = createTransport({ url: settings.url });
         const signal = AbortSignal.timeout(settings.timeoutMs);
         const { rejected } = await transport.sendMail({ ...toMail(alert, settings), signal });
         const detail = `the mail server refused ${rejected.length} of ${settings.to.length} recipients`;

@@ -29,8 +29,8 @@ export async function postJson(
       signal: AbortSignal.timeout(receiver.timeoutMs),
       ...(receiver.dispatcher === undefined ? {} : { dispatcher: receiver.dispatcher }),
     });
-    // The status has decided already: what becomes of the answer's body must not make an accepted alert go out again.
-    await answer.body.dump({ limit: MAX_ANSWER_BYTES }).catch(() => {});
+    // Never rejects: the status has decided, and a broken body must not make an accepted alert go out again.
+    await answer.body.dump({ limit: MAX_ANSWER_BYTES });
     return toResult(answer.statusCode, answer.headers['retry-after']);
   } catch (error) {
     return { type: 'retryable', detail: describeFailure(error), retryAfterMs: null };

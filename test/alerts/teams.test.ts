@@ -5,7 +5,7 @@ import { ALERT, FAILURE, RECOVERED } from './fixtures.ts';
 import { startReceiver } from './receiver.ts';
 
 const teams = answering(TeamsMessage, { status: 202 }, { status: 400 }, 28 * 1024);
-const cardOf = (alert: typeof ALERT) => TeamsMessage.parse(JSON.parse(toTeamsMessage(alert))).attachments[0].content;
+const cardOf = (alert: typeof ALERT) => TeamsMessage.parse(toTeamsMessage(alert)).attachments[0].content;
 const linesOf = (alert: typeof ALERT) =>
   cardOf(alert).body.map((block) =>
     block.type === 'TextBlock' ? block.text : block.inlines.map(({ text }) => text).join(''),
@@ -49,7 +49,7 @@ describe('the Teams channel', () => {
     expect(blocks).toEqual(['Dag run failed for good']);
   });
 
-  test('stays below 28 KB whatever there is to tell, and leaves out causes rather than facts', () => {
+  test('stays below 28 KB whatever there is to tell', () => {
     // Four bytes each, or six where JSON escapes it.
     for (const character of ['😀', '"', '\\', '漢']) {
       const text = character.repeat(3_000);
@@ -60,8 +60,8 @@ describe('the Teams channel', () => {
         exceptionType: text,
         message: text,
       }));
-      const message = toTeamsMessage({ ...ALERT, key: { dagId: id, dagRunId: id }, failures });
-      expect(Buffer.byteLength(message)).toBeLessThanOrEqual(27 * 1024);
+      const message = JSON.stringify(toTeamsMessage({ ...ALERT, key: { dagId: id, dagRunId: id }, failures }));
+      expect(Buffer.byteLength(message)).toBeLessThanOrEqual(20 * 1024);
       expect(message.isWellFormed()).toBe(true);
       expect(linesOf({ ...ALERT, failures }).length).toBeGreaterThan(7);
     }
