@@ -19,6 +19,8 @@ export interface Evidence {
   readonly restarts: Restarts;
   /** Since when the store has lost nothing, as far as is known. */
   readonly remembersSinceMs: number;
+  /** When a running process last found data lost; null: never. */
+  readonly lostAtMs: number | null;
   /** Who has set this attempt, or a task of it, to failed by hand; absent where nobody did. */
   readonly stoppedBy?: string;
 }

@@ -11,7 +11,7 @@ export interface EvidenceReader {
 
 export interface EvidenceDeps {
   readonly orchestrator: Pick<Orchestrator, 'auditTrail'>;
-  readonly memory: Pick<Memory, 'beginsMs'>;
+  readonly memory: Pick<Memory, 'beginsMs' | 'lostAtMs'>;
 }
 
 export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): EvidenceReader {
@@ -22,7 +22,8 @@ export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): Ev
       if (restarts.type === 'unavailable') return restarts;
       const stoppedBy = trail.type === 'found' ? whoStopped(trail.entries) : null;
       const remembersSinceMs = await memory.beginsMs();
-      return { restarts, remembersSinceMs, ...(stoppedBy === null ? {} : { stoppedBy }) };
+      const lostAtMs = await memory.lostAtMs();
+      return { restarts, remembersSinceMs, lostAtMs, ...(stoppedBy === null ? {} : { stoppedBy }) };
     },
   };
 }

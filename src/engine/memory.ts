@@ -33,6 +33,8 @@ export interface MemoryDeps {
 export interface Memory {
   /** Since when the store has lost nothing, as far as is known; looks, so that a loss is noticed before anything is cleared. */
   beginsMs(): Promise<number>;
+  /** When a running process last found data lost, this one or another; null: never. */
+  lostAtMs(): Promise<number | null>;
   start(): void;
   stop(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export function createMemory(deps: MemoryDeps): Memory {
       return begins;
     }
     tellLoss(isEmptied, knownMs === null, accounted);
+    if (knownMs !== null) await store.advanceMark('store_lost', clock.nowMs());
     const beginsNowMs = await store.advanceMark('memory_begins', clock.nowMs());
     // Until the search is over the other mark stays where it was, so that a crash does not cut the search short.
     seenMs = accounted ?? (await store.advanceMark('accounted_for', clock.nowMs() - LOOK_BACK_MS));
@@ -152,6 +155,7 @@ export function createMemory(deps: MemoryDeps): Memory {
 
   return {
     beginsMs: begins,
+    lostAtMs: () => store.readMark('store_lost'),
     start() {
       isRunning = true;
       noteNext(0);

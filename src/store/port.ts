@@ -25,7 +25,7 @@ export interface ListPage {
 }
 
 /** What marks tell: how far something has got that concerns all runs. */
-export type MarkName = 'memory_begins' | 'accounted_for' | 'watched' | 'watch_due';
+export type MarkName = 'memory_begins' | 'accounted_for' | 'store_lost' | 'watched' | 'watch_due';
 
 /**
  * The one place where state is kept. Outages reject with `store_unavailable`, unreadable values with `store_corrupt`;

@@ -17,7 +17,7 @@ const outage = (reason: 'forbidden' | 'timed_out' | 'unauthorized' | 'server_err
 function read(trail: AuditTrail) {
   const reader = createEvidenceReader({
     orchestrator: { auditTrail: async () => trail },
-    memory: { beginsMs: async () => 42 },
+    memory: { beginsMs: async () => 42, lostAtMs: async () => null },
   });
   return reader.read(RUN);
 }
@@ -27,6 +27,7 @@ test('clears are counted by who sent them; what else was done to the run is none
   expect(await read({ ...found, entries })).toEqual({
     restarts: { type: 'told', ours: 2, total: 4, firstOursAtMs: 2, isLastOurs: false },
     remembersSinceMs: 42,
+    lostAtMs: null,
   });
 });
 

@@ -31,6 +31,7 @@ test('of a new store a day is looked for in the audit log, once, and nobody is a
   await memory.stop();
   expect(asked).toEqual([startMs - DAY_MS]);
   expect(await memory.beginsMs()).toBe(startMs);
+  expect(await memory.lostAtMs()).toBeNull();
   expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost', retriesUsed: 1 });
   expect(errors()).toEqual([]);
   expect(counts.get('storeLost emptied')).toBeUndefined();
@@ -79,6 +80,7 @@ describe('a store that has lost data under a running service', () => {
     store.empty();
     const lostMs = timers.nowMs();
     expect(await memory.beginsMs()).toBe(lostMs);
+    expect(await memory.lostAtMs()).toBe(lostMs);
     expect(errors()).toHaveLength(1);
     expect(counts.get('storeLost emptied')).toBe(1);
     await timers.advanceBy(120_000);

@@ -89,7 +89,7 @@ function clearWhenDue(
   }
   if (verdict.type === 'missed') return countMissed(record, verdict, seen, rules, nowMs);
   // A clear that the store has forgotten may still be under way, and in no log yet.
-  const settledAtMs = evidence.remembersSinceMs + rules.timing.sendWindowMs + rules.timing.clearOutcomeMs;
+  const settledAtMs = (evidence.lostAtMs ?? 0) + rules.timing.sendWindowMs + rules.timing.clearOutcomeMs;
   if (nowMs < settledAtMs) return become({ ...record, dueAtMs: settledAtMs }, 'retry_scheduled', 'not_due_yet');
   const plan = {
     fingerprint: seen.fingerprint,

@@ -154,7 +154,7 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
       endRequest();
       const outage = { type: 'unavailable', reason: 'unreachable', retryAfterMs: null } as const;
       if (record.phase === 'gave_up' && nowMs >= record.expiresAtMs) return apply({ type: 'time_passed' });
-      const evidence = { restarts: run.restarts(), remembersSinceMs };
+      const evidence = { restarts: run.restarts(), remembersSinceMs, lostAtMs: null };
       apply({ type: 'observed', observation: isDown ? outage : run.observe(), evidence }, fate);
     },
     answerAlerts(accepted) {

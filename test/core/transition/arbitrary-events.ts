@@ -34,6 +34,7 @@ export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
     fc.constant({ type: 'untold' as const, detail: 'forbidden' }),
   ),
   remembersSinceMs: fc.constantFrom(0, 0, FAILED_AT_MS),
+  lostAtMs: fc.constantFrom(null, null, FAILED_AT_MS),
 });
 
 export const anyCallback: fc.Arbitrary<RunEvent> = fc.oneof(

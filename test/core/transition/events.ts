@@ -44,6 +44,7 @@ export function failed(
 export const AGREES: Evidence = {
   restarts: { type: 'told', ours: 0, total: 99, firstOursAtMs: null, isLastOurs: false },
   remembersSinceMs: 0,
+  lostAtMs: null,
 };
 
 /** A look with evidence that speaks for the count. */
