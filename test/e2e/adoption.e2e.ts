@@ -46,6 +46,16 @@ const runOf = (adoption: Adoption, shape: Shape): Run => [
 ];
 const DAG_IDS = ADOPTIONS.flatMap((adoption) => SHAPES.map((shape) => runOf(adoption, shape)[0]));
 
+/** Those of a group go on at the same time. Only the second has a service that looks for failed runs by itself. */
+const GROUPS: { adoptions: Adoption[]; soFar: Adoption[]; settings: Record<string, string> }[] = [
+  { adoptions: ['plugin', 'notifier'], soFar: ['plugin', 'notifier'], settings: {} },
+  {
+    adoptions: ['watch', 'all'],
+    soFar: [...ADOPTIONS],
+    settings: { DAGAIN_WATCH: 'on', DAGAIN_WATCH_INTERVAL: '5s' },
+  },
+];
+
 describe.each(chosenVersions())('Airflow %s', (version) => {
   let folder: string;
   let stage: Stage;
@@ -72,66 +82,64 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  describe.each([{ adoptions: ['plugin', 'notifier'] as const, settings: {} }])(
-    'with $adoptions',
-    ({ adoptions, settings }) => {
-      let sidecar: Sidecar;
+  describe.each(GROUPS)('with $adoptions', ({ adoptions, soFar, settings }) => {
+    let sidecar: Sidecar;
 
-      beforeAll(async () => {
-        const env = {
-          DAGAIN_DATA_DIR: join(folder, 'data'),
-          DAGAIN_POLICY_FILE: join(folder, 'policy.yaml'),
-          DAGAIN_SWEEP_INTERVAL: '5s',
-          ...settings,
-        };
-        sidecar = await stage.startSidecar(`sidecar-${adoptions.join('-')}`, env, gate.url);
-        // All at once: each test then looks at its own run. The one that is short of time is first.
-        for (const shape of SHAPES.toReversed()) {
-          for (const adoption of adoptions) await api.trigger(...runOf(adoption, shape));
-        }
-        for (const shape of BY_HAND) await Promise.all(adoptions.map((adoption) => stopByHand(runOf(adoption, shape))));
-      });
-
-      afterAll(async () => {
-        expect(await sidecar?.stop()).toBe(0);
-      });
-
-      /** As somebody does in Airflow's pages who sees that a run makes no sense. */
-      async function stopByHand([dagId, runId]: Run): Promise<void> {
-        for (;;) {
-          const [work] = await api.taskInstances(dagId, runId);
-          if (work?.state === 'running') break;
-          await delay(250);
-        }
-        // The task's own code must have begun.
-        await delay(2_000);
-        await api.setRunState(dagId, runId, 'failed');
+    beforeAll(async () => {
+      const env = {
+        DAGAIN_DATA_DIR: join(folder, 'data'),
+        DAGAIN_POLICY_FILE: join(folder, 'policy.yaml'),
+        DAGAIN_SWEEP_INTERVAL: '5s',
+        ...settings,
+      };
+      sidecar = await stage.startSidecar(`sidecar-${adoptions.join('-')}`, env, gate.url);
+      if (settings['DAGAIN_WATCH'] === 'on') await sidecar.waitForLog('failed runs are searched for from here on');
+      // All at once: each test then looks at its own run. The one that is short of time is first.
+      for (const shape of SHAPES.toReversed()) {
+        for (const adoption of adoptions) await api.trigger(...runOf(adoption, shape));
       }
+      for (const shape of BY_HAND) await Promise.all(adoptions.map((adoption) => stopByHand(runOf(adoption, shape))));
+    });
 
-      const cases = adoptions.flatMap((adoption) => SHAPES.map((shape) => [adoption, shape] as const));
+    afterAll(async () => {
+      expect(await sidecar?.stop()).toBe(0);
+    });
 
-      test.each(cases)('%s: a run that %s', async (adoption, shape) => {
+    /** As somebody does in Airflow's pages who sees that a run makes no sense. */
+    async function stopByHand([dagId, runId]: Run): Promise<void> {
+      for (;;) {
+        const [work] = await api.taskInstances(dagId, runId);
+        if (work?.state === 'running') break;
+        await delay(250);
+      }
+      // The task's own code must have begun.
+      await delay(2_000);
+      await api.setRunState(dagId, runId, 'failed');
+    }
+
+    const casesOf = (some: Adoption[]) => some.flatMap((adoption) => SHAPES.map((shape) => [adoption, shape] as const));
+
+    test.each(casesOf(adoptions))('%s: a run that %s', async (adoption, shape) => {
+      const run = runOf(adoption, shape);
+      const { state, clearers, isKept } = ENDS[shape];
+      if (isKept) await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up', 200_000);
+      await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null, 150_000);
+      if (!isKept && state === 'success') await sidecar.waitFor(...run, (view) => view === null);
+      expect(await stage.clearers(...run)).toEqual(clearers);
+    });
+
+    test('late callbacks and the service looking again clear nothing more', async () => {
+      await delay(12_000);
+      const seen = casesOf(soFar).map(async ([adoption, shape]) => {
         const run = runOf(adoption, shape);
-        const { state, clearers, isKept } = ENDS[shape];
-        if (isKept) await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up');
-        await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null, 150_000);
-        if (!isKept && state === 'success') await sidecar.waitFor(...run, (view) => view === null);
-        expect(await stage.clearers(...run)).toEqual(clearers);
+        return [...run, (await api.run(...run))?.state, ...(await stage.clearers(...run))];
       });
-
-      test('late callbacks and the service looking again clear nothing more', async () => {
-        await delay(12_000);
-        const seen = cases.map(async ([adoption, shape]) => {
-          const run = runOf(adoption, shape);
-          return [...run, (await api.run(...run))?.state, ...(await stage.clearers(...run))];
-        });
-        const expected = cases.map(([adoption, shape]) => [
-          ...runOf(adoption, shape),
-          ENDS[shape].state,
-          ...ENDS[shape].clearers,
-        ]);
-        expect(await Promise.all(seen)).toEqual(expected);
-      });
-    },
-  );
+      const expected = casesOf(soFar).map(([adoption, shape]) => [
+        ...runOf(adoption, shape),
+        ENDS[shape].state,
+        ...ENDS[shape].clearers,
+      ]);
+      expect(await Promise.all(seen)).toEqual(expected);
+    });
+  });
 });
