@@ -29,11 +29,13 @@ interface Log {
   readonly version?: string;
   readonly rows: readonly ReturnType<typeof row>[];
   readonly auditUser?: string;
+  /** Airflow's `maximum_page_limit`. */
+  readonly maxPage?: number;
   readonly reply?: (request: Request) => Response | undefined;
 }
 
 /** An Airflow with this log, which understands the filters that both versions have. */
-function airflowWith({ version = '3.3.2', rows, auditUser = 'dagain', reply = () => undefined }: Log) {
+function airflowWith({ version = '3.3.2', rows, auditUser = 'dagain', maxPage = 100, reply = () => undefined }: Log) {
   const api = version.startsWith('2.') ? 'v1' : 'v2';
   const asked: URLSearchParams[] = [];
   network.use(
@@ -49,7 +51,7 @@ function airflowWith({ version = '3.3.2', rows, auditUser = 'dagain', reply = ()
         .filter((one) => is('owner', one.owner) && one.when > (query.get('after') ?? ''))
         .toSorted((a, b) => b.event_log_id - a.event_log_id);
       const offset = Number(query.get('offset'));
-      const page = found.slice(offset, offset + Number(query.get('limit')));
+      const page = found.slice(offset, offset + Math.min(Number(query.get('limit')), maxPage));
       return reply(request) ?? HttpResponse.json({ event_logs: page, total_entries: found.length });
     }),
   );
@@ -183,6 +185,17 @@ describe('the audit trail of a run', () => {
     if (trail.type !== 'found') return;
     expect(trail.entries).toHaveLength(300);
     expect(trail.entries.some(({ owner }) => owner === 'u319')).toBe(true);
+  });
+
+  test('pages may be shorter than asked for, where Airflow is set up so', async () => {
+    const rows = Array.from({ length: 25 }, (_, at) => row(at, 'clear_dag_run', { owner: `u${at}` }));
+    const trail = await trailOf({ rows, maxPage: 10 });
+    expect(trail).toMatchObject({ type: 'found', isComplete: true });
+    if (trail.type === 'found') expect(trail.entries).toHaveLength(25);
+    // The newest, and told so: three pages are not enough for all.
+    const part = await trailOf({ rows, maxPage: 5 });
+    expect(part).toMatchObject({ type: 'found', isComplete: false });
+    if (part.type === 'found') expect(part.entries.map(({ owner }) => owner).at(0)).toBe('u10');
   });
 
   test('with a password our name is the user name, unless another is given', async () => {

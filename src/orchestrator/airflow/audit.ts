@@ -25,7 +25,7 @@ const MAX_PAGES_OF_CLEARS = 10;
 /** Rows that name their run only in the request's body are looked for this far back: retries last a day. */
 const LOOK_BACK_MS = 7 * 24 * 3_600_000;
 
-const Page = z.object({ event_logs: z.array(z.unknown()) });
+const Page = z.object({ event_logs: z.array(z.unknown()), total_entries: z.int().nonnegative().nullish() });
 
 interface Rows {
   readonly type: 'rows';
@@ -82,7 +82,7 @@ async function readRows(
   const included = api === 'v1' ? events.join(',') : events;
   const rows: AuditRow[] = [];
   for (let page = 0; page < maxPages; page += 1) {
-    const paging = { order_by: '-when', limit: String(PAGE), offset: String(page * PAGE) };
+    const paging = { order_by: '-when', limit: String(PAGE), offset: String(rows.length) };
     const query = { ...filters, included_events: included, ...paging };
     const { name, result } = await client.call({ api, method: 'GET', segments: ['eventLogs'], query }, limit);
     if (result.type === 'answer' && result.status === 404) versions.doubt();
@@ -98,7 +98,10 @@ async function readRows(
       if (!row.success) return unavailable('unexpected_answer', `${name} answered with a row that is not understood`);
       rows.push(row.data);
     }
-    if (read.data.event_logs.length < PAGE) return { type: 'rows', rows, isComplete: true };
+    const { event_logs: found, total_entries: total } = read.data;
+    // A page may be shorter than asked for: Airflow's `maximum_page_limit` decides.
+    const isLast = found.length === 0 || (total == null ? found.length < PAGE : rows.length >= total);
+    if (isLast) return { type: 'rows', rows, isComplete: true };
   }
   return { type: 'rows', rows, isComplete: false };
 }
