@@ -3,6 +3,8 @@ import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { testAlerts } from './cli/alerts.ts';
 import type { ExitCode, Terminal } from './cli/command.ts';
+import { runDoctor } from './cli/doctor.ts';
+import { doctorChecks } from './cli/doctor-checks.ts';
 import { checkPolicy, printPolicySchema, printResolvedPolicy } from './cli/policy.ts';
 import { policyReference } from './cli/policy-reference.ts';
 import { usage } from './cli/usage.ts';
@@ -43,6 +45,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       return await policy(rest, asJson);
     case 'alerts':
       return await alerts(rest);
+    case 'doctor':
+      return rest.length === 0 ? await doctor(asJson) : misuse('doctor takes no arguments');
     case undefined:
       return misuse('a command is missing');
     default:
@@ -77,6 +81,20 @@ async function alerts([action, ...rest]: readonly string[]): Promise<ExitCode> {
   const channels = createChannels(environment, Date.now);
   const { runbookUrl } = linksFrom(environment);
   return await testAlerts({ channels, wanted: rest[0] ?? null, runbookUrl, nowMs: Date.now(), terminal });
+}
+
+/** Checks everything that a service with these settings would need. */
+async function doctor(asJson: boolean): Promise<ExitCode> {
+  const environment = readEnvironment(process.env);
+  const { createLog, REAL_CLOCK } = await import('./app.ts');
+  const { createSurroundings } = await import('./app/doctor.ts');
+  const surroundings = createSurroundings(environment, REAL_CLOCK, createLog('silent'));
+  const checks = doctorChecks(environment, surroundings, REAL_CLOCK.nowMs);
+  try {
+    return await runDoctor({ checks, asJson, terminal });
+  } finally {
+    await surroundings.close();
+  }
 }
 
 /** Serves until it is told to stop; a second signal ends it at once. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { z } from 'zod';
 import type { AlertChannel } from '../alerts/port.ts';
 import type { Environment } from '../config/environment.ts';
 import { openPolicyFile } from '../config/live-policy-file.ts';
@@ -11,7 +12,7 @@ import { createDagTags } from '../engine/dag-tags.ts';
 import { createPolicies } from '../engine/policies.ts';
 import type { PolicySource } from '../engine/policy-source.ts';
 import type { SeenWebhookIds } from '../http/auth.ts';
-import { createAirflow } from '../orchestrator/airflow/airflow.ts';
+import { type AirflowOptions, createAirflow } from '../orchestrator/airflow/airflow.ts';
 import type { Credentials } from '../orchestrator/airflow/auth.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
@@ -26,6 +27,8 @@ export interface State {
   readonly name: 'redis' | 'sqlite';
   readonly store: RunStore;
   readonly seenWebhookIds: SeenWebhookIds;
+  /** The store's own clock, in epoch milliseconds; null where it has ours. */
+  readonly readTime: (() => Promise<number>) | null;
   close(): Promise<void>;
 }
 
@@ -34,7 +37,8 @@ export async function openState(environment: Environment, clock: Clock, log: Log
   const { DAGAIN_REDIS_URL: url, DAGAIN_NAMESPACE: namespace, DAGAIN_DATA_DIR: directory } = environment;
   if (url === undefined) {
     const store = await createSqliteStore({ directory });
-    return { name: 'sqlite', store, seenWebhookIds: seenInSqlite(store, clock), close: () => store.close() };
+    const seenWebhookIds = seenInSqlite(store, clock);
+    return { name: 'sqlite', store, seenWebhookIds, readTime: null, close: () => store.close() };
   }
   const connection = await createRedisConnection({ url, namespace, log });
   const store = await createRedisStore({ connection, namespace });
@@ -42,11 +46,19 @@ export async function openState(environment: Environment, clock: Clock, log: Log
     name: 'redis',
     store,
     seenWebhookIds: seenInRedis(connection, namespace),
+    readTime: () => readRedisTime(connection),
     async close() {
       await store.close();
       await connection.close();
     },
   };
+}
+
+const RedisTime = z.tuple([z.coerce.number(), z.coerce.number()]);
+
+async function readRedisTime(connection: RedisConnection): Promise<number> {
+  const [seconds, micros] = RedisTime.parse(await connection.send(['TIME']));
+  return seconds * 1_000 + micros / 1_000;
 }
 
 function seenInRedis(connection: RedisConnection, namespace: string): SeenWebhookIds {
@@ -66,16 +78,21 @@ function seenInSqlite(store: SqliteStore, clock: Clock): SeenWebhookIds {
 
 /** @throws DagainError `configuration_invalid` without an address */
 export function createOrchestrator(environment: Environment, clock: Clock, log: Logger): Orchestrator {
+  return createAirflow(airflowOptionsFrom(environment, clock, log));
+}
+
+/** @throws DagainError `configuration_invalid` without an address */
+export function airflowOptionsFrom(environment: Environment, clock: Clock, log: Logger): AirflowOptions {
   const { DAGAIN_AIRFLOW_URL: url } = environment;
   if (url === undefined) {
     throw new DagainError('configuration_invalid', 'DAGAIN_AIRFLOW_URL must be set, for example http://airflow:8080');
   }
   const { DAGAIN_AIRFLOW_AUDIT_USER: auditUser } = environment;
   const named = auditUser === undefined ? {} : { auditUser };
-  return createAirflow({ url, credentials: credentialsFrom(environment), ...named, clock, log });
+  return { url, credentials: credentialsFrom(environment), ...named, clock, log };
 }
 
-export function credentialsFrom(environment: Environment): Credentials {
+function credentialsFrom(environment: Environment): Credentials {
   const { DAGAIN_AIRFLOW_USERNAME: username, DAGAIN_AIRFLOW_PASSWORD: password } = environment;
   const { DAGAIN_AIRFLOW_TOKEN: token, DAGAIN_AIRFLOW_TOKEN_FILE: tokenFile } = environment;
   if (tokenFile !== undefined) return { type: 'token', read: async () => (await readFile(tokenFile, 'utf8')).trim() };

@@ -1,0 +1,137 @@
+import { type Check, type Finding, fail, ok, warn } from '../../core/finding.ts';
+import { toUnavailable, type Unavailable } from './answers.ts';
+import type { Credentials } from './auth.ts';
+import type { ApiCall, ApiResult } from './client.ts';
+import { type AirflowLink, type AirflowOptions, askVersion, connectAirflow } from './connect.ts';
+import { ALL } from './paths.ts';
+import { probeClear } from './probe-clear.ts';
+import { describeSupport } from './probe-version.ts';
+import { remedyFor } from './remedies.ts';
+import type { AirflowVersion } from './versions.ts';
+
+/** Clocks further apart than this, in milliseconds, are told of; the `Date` header alone is up to a second old. */
+const TOLERATED_SKEW_MS = 30_000;
+
+/** Checks of one Airflow and of what these credentials may do there. */
+export interface AirflowProbes {
+  readonly checks: readonly Check[];
+  close(): Promise<void>;
+}
+
+/** @throws DagainError `configuration_invalid` for an address that cannot be Airflow's */
+export function createAirflowProbes(options: AirflowOptions): AirflowProbes {
+  const link = connectAirflow(options);
+  const { credentials, clock } = options;
+  // One look serves all checks: none of them can say anything without it.
+  const version = once(() => link.versions.current());
+  const onAirflow = (probe: (found: AirflowVersion) => Promise<Finding>) => async () => {
+    const found = await version();
+    return found.type === 'unavailable' ? NOT_TRIED : await probe(found);
+  };
+  const reading = (what: string, segments: ApiCall['segments'], without: 'warn' | 'fail') => ({
+    name: what,
+    run: onAirflow(async ({ api }) => {
+      const call: ApiCall = { api, method: 'GET', segments, query: { limit: '1' } };
+      return readable(await link.client.call(call, link.startLimit()), what, credentials, without);
+    }),
+  });
+  return {
+    checks: [
+      { name: 'airflow', run: async () => reachable(await version(), credentials) },
+      { name: 'credentials', run: onAirflow((found) => probeLogin(link, found, credentials)) },
+      reading('read Dags', ['dags'], 'fail'),
+      reading('read runs', ['dags', ALL, 'dagRuns'], 'fail'),
+      { name: 'audit log', run: onAirflow((found) => probeAuditLog(link, found, credentials)) },
+      { name: 'clear runs', run: onAirflow((found) => probeClear(link, found, credentials)) },
+      { name: "airflow's clock", run: onAirflow((found) => probeClock(link, found, clock)) },
+    ],
+    close: () => link.close(),
+  };
+}
+
+const NOT_TRIED = warn('not tried: Airflow was not found', 'Do first what is said about airflow.');
+
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | null = null;
+  return () => {
+    asked ??= ask();
+    return asked;
+  };
+}
+
+function reachable(version: AirflowVersion | Unavailable, credentials: Credentials): Finding {
+  if (version.type === 'known') return describeSupport(version);
+  return fail(version.detail, remedyFor(version, credentials));
+}
+
+/** Whether the credentials are taken; what they may do is for the others to find out. */
+async function probeLogin(link: AirflowLink, { api }: AirflowVersion, credentials: Credentials): Promise<Finding> {
+  const call: ApiCall = { api, method: 'GET', segments: ['dags'], query: { limit: '1' } };
+  const { name, result } = await link.client.call(call, link.startLimit());
+  const kind = KINDS[credentials.type];
+  if (result.type === 'answer' && result.status === 200) {
+    if (credentials.type !== 'none') return ok(`${kind} accepted`);
+    return warn(
+      'Airflow lets anybody in',
+      'Protect Airflow, and set DAGAIN_AIRFLOW_USERNAME and DAGAIN_AIRFLOW_PASSWORD.',
+    );
+  }
+  const outage = toUnavailable(name, result);
+  if (outage.reason === 'forbidden') return ok(`${kind} accepted`);
+  return fail(`${kind}: ${outage.detail}`, remedyFor(outage, credentials));
+}
+
+const KINDS: Readonly<Record<Credentials['type'], string>> = {
+  password: 'user and password',
+  client: 'client of Keycloak',
+  oauth: 'client of the identity provider',
+  google: "Google's credentials",
+  mwaa: 'IAM credentials for MWAA',
+  token: 'token',
+  none: 'no credentials',
+};
+
+function readable(
+  { name, result }: ApiResult,
+  what: string,
+  credentials: Credentials,
+  without: 'warn' | 'fail',
+): Finding {
+  if (result.type === 'answer' && result.status === 200) return ok('allowed');
+  const outage = toUnavailable(name, result);
+  const say = without === 'warn' ? warn : fail;
+  return say(outage.detail, remedyFor(outage, credentials, what));
+}
+
+async function probeAuditLog(link: AirflowLink, { api }: AirflowVersion, credentials: Credentials): Promise<Finding> {
+  const call: ApiCall = { api, method: 'GET', segments: ['eventLogs'], query: { limit: '1' } };
+  const allowed = readable(await link.client.call(call, link.startLimit()), 'audit log', credentials, 'warn');
+  if (allowed.result !== 'ok') {
+    const { found, remedy } = allowed;
+    return warn(found, `${remedy} Without it, lost state ends retries rather than being rebuilt.`);
+  }
+  if (link.ourName !== null) return ok(`allowed; our clears are those of "${link.ourName}"`);
+  return warn(
+    'allowed, but it is not known by which name it calls us',
+    'Set DAGAIN_AIRFLOW_AUDIT_USER to the owner that the audit log shows for requests with these credentials.',
+  );
+}
+
+async function probeClock(link: AirflowLink, { api }: AirflowVersion, clock: { nowMs(): number }): Promise<Finding> {
+  const beganMs = clock.nowMs();
+  const { name, result } = await askVersion(link.client, api, link.startLimit());
+  const endedMs = clock.nowMs();
+  if (result.type === 'failure' || result.dateMs === null) {
+    return warn(`${name} did not tell the time`, 'Compare the clocks of both machines yourself.');
+  }
+  // What lies between the two moments cannot be told apart from skew, nor can the fraction that the header leaves out.
+  const earlyMs = beganMs - (result.dateMs + 1_000);
+  const lateMs = result.dateMs - endedMs;
+  const skewMs = Math.max(0, earlyMs, lateMs);
+  if (skewMs <= TOLERATED_SKEW_MS) return ok('agrees with ours');
+  const direction = earlyMs > 0 ? 'behind' : 'ahead of';
+  return warn(
+    `${Math.round(skewMs / 1_000)} s ${direction} ours`,
+    "Synchronise both machines' clocks (NTP): delays and logged times would be off by as much.",
+  );
+}
