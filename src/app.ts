@@ -87,6 +87,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     random,
     log,
     telemetry,
+    writesNotes: environment.DAGAIN_NOTES === 'on',
     ...searchFrom(environment),
   });
   registerStoreGauges({ registry, count: () => store.count(clock.nowMs()) });

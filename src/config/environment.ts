@@ -75,6 +75,11 @@ export const SETTINGS = {
     true,
   ),
   DAGAIN_ALLOW_ANONYMOUS: setting(Flag, 'false', 'Allows to listen on other than loopback without tokens.'),
+  DAGAIN_NOTES: setting(
+    z.enum(['off', 'on'], { error: 'must be off or on' }),
+    'on',
+    'on: what was decided about a run stands in its note in Airflow; needs the permission to edit runs.',
+  ),
   DAGAIN_MODE: setting(
     z.literal('active', { error: 'must be active: shadow mode is not built yet' }),
     'active',

@@ -7,6 +7,7 @@ import { createEvidenceReader } from './evidence.ts';
 import { createIntake, type Intake } from './intake.ts';
 import type { Log } from './log.ts';
 import { createMemory } from './memory.ts';
+import { createNotes } from './notes.ts';
 import { createOperations, type Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
 import { createRuns, type Runs } from './runs.ts';
@@ -28,6 +29,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly telemetry: Telemetry;
   readonly workerSettings?: Partial<WorkerSettings>;
+  /** Whether people are told on the run what was decided about it. */
+  readonly writesNotes?: boolean;
   /** Watch mode; without it only callbacks tell of failures. */
   readonly search?: SearchSettings;
 }
@@ -47,7 +50,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const { store, orchestrator, clock, log, telemetry } = deps;
   // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
   const wake = { noteDue: (_atMs: number) => {} };
-  const swapLoop = createSwapLoop({ ...deps, onDue: (atMs) => wake.noteDue(atMs) });
+  const notes = deps.writesNotes === true ? createNotes(deps) : null;
+  const swapLoop = createSwapLoop({
+    ...deps,
+    onChange: (key, change) => notes?.changed(key, change),
+    onDue: (atMs) => wake.noteDue(atMs),
+  });
   const memory = createMemory({ ...deps, swapLoop });
   const worker = createWorker({
     store,
@@ -72,6 +80,7 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     async stop() {
       await Promise.all([memory.stop(), worker.stop(), search?.stop()]);
+      await notes?.stop();
     },
   };
 }

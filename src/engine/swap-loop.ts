@@ -22,6 +22,8 @@ export interface SwapLoopDeps {
   /** In [0, 1): spreads the writers of one hot record. */
   readonly random: () => number;
   readonly telemetry: Telemetry;
+  /** Called after each swap with what it changed. */
+  readonly onChange?: (key: RunKey, change: Pick<Applied, 'before' | 'next' | 'reason'>) => void;
   /** Called after each swap with the time at which the record next needs work. */
   readonly onDue: (dueAtMs: number) => void;
 }
@@ -63,7 +65,8 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   }
 
   /** False when somebody else has changed the record since `version`. */
-  async function swap(key: RunKey, version: number, next: RunRecord | null): Promise<boolean> {
+  async function swap(key: RunKey, version: number, change: Pick<Applied, 'before' | 'next' | 'reason'>) {
+    const { next } = change;
     // Forgotten until the swap is known to have worked, also when its answer is lost.
     recent.remember(key, null);
     const won = await store.compareAndSwap(key, version, next);
@@ -71,6 +74,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
       telemetry.swapConflict();
       return false;
     }
+    deps.onChange?.(key, change);
     if (next === null) return true;
     recent.remember(key, { version: won, value: next });
     const dueAtMs = dueAtOf(next);
@@ -88,8 +92,9 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
       steps.push(applied);
       record = applied.next;
     }
-    const isChanged = record !== stored;
-    if (isChanged && !(await swap(key, current?.version ?? 0, record))) return null;
+    const last = steps.at(-1);
+    const isChanged = last !== undefined && last.next !== stored;
+    if (isChanged && !(await swap(key, current?.version ?? 0, { ...last, before: stored }))) return null;
     return { steps, isChanged };
   }
 
@@ -112,7 +117,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
 
   async function applyOne(key: RunKey, current: Versioned<RunRecord> | null, version: number, event: RunEvent) {
     const applied = await decide(key, current?.value ?? null, event);
-    const isDone = applied.next === applied.before || (await swap(key, version, applied.next));
+    const isDone = applied.next === applied.before || (await swap(key, version, applied));
     return isDone ? applied : null;
   }
 

@@ -16,6 +16,8 @@ export interface Telemetry {
   /** Failed runs were searched for; what became of one that was found and is under a policy that retries it. */
   searched(result: 'read' | 'unavailable'): void;
   foundFailed(result: 'taken_up' | 'stopped_by_person' | 'audit_log_untold'): void;
+  /** A line for people on the run: what became of it, or why the orchestrator gave no usable answer. */
+  noted(result: string): void;
   swapConflict(): void;
   /** The worker met an error that it could not handle; the run is looked at again when its lease is over. */
   workFailed(): void;

@@ -36,6 +36,7 @@ export function createPrometheusTelemetry({ registry }: { registry: Registry }):
     storeLost: (how) => metrics.storeLosses.inc({ how }),
     searched: (result) => metrics.searches.inc({ result }),
     foundFailed: (result) => metrics.found.inc({ result }),
+    noted: (result) => metrics.notes.inc({ result }),
     swapConflict: () => metrics.conflicts.inc(),
     workFailed: () => metrics.workFailures.inc(),
     lag: (lagMs) => metrics.lag.observe(lagMs / 1_000),
@@ -56,6 +57,7 @@ function createMetrics(registers: Registry[]) {
     storeLosses: counter('dagain_store_losses_total', 'Times that the store was found to have lost data.', ['how']),
     searches: counter('dagain_searches_total', 'Times that failed runs were searched for (watch mode).', ['result']),
     found: counter('dagain_found_runs_total', 'Failed runs that watch mode found, by what became of them.', ['result']),
+    notes: counter('dagain_notes_total', 'Lines written on runs for people, or not.', ['result']),
     conflicts: counter('dagain_swap_conflicts_total', 'Swaps that somebody else won.', []),
     workFailures: counter('dagain_work_failures_total', 'Work on a run that ended in an error.', []),
     requests: histogram(

@@ -46,6 +46,7 @@ const silent: Telemetry = {
   storeLost() {},
   searched() {},
   foundFailed() {},
+  noted() {},
   swapConflict() {},
   workFailed() {},
   lag() {},

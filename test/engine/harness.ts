@@ -47,6 +47,7 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
     storeLost: count('storeLost'),
     searched: count('searched'),
     foundFailed: count('foundFailed'),
+    noted: count('noted'),
     swapConflict: count('swapConflict'),
     workFailed: count('workFailed'),
     lag: count('lag'),

@@ -34,6 +34,7 @@ export function createSimTelemetry(journal: Journal): Telemetry {
     storeLost: (how) => journal.count(`store: found to be ${how}`),
     searched: (result) => journal.count(`failed runs: ${result}`),
     foundFailed: (result) => journal.count(`found failed run: ${result}`),
+    noted: (result) => journal.count(`notes: ${result}`),
     swapConflict: () => journal.count('store: swap conflicts'),
     workFailed: () => journal.count('work that failed'),
     lag() {},
