@@ -5,9 +5,9 @@ export default defineConfig({
   test: {
     include: ['test/faults/**/*.faults.ts', 'test/crash/**/*.faults.ts'],
     globalSetup: ['test/support/global-setup.ts'],
-    // Each file has processes of its own, and runs several of its tests at a time.
-    fileParallelism: false,
-    maxConcurrency: 4,
+    // Tests start processes of their own and mostly wait: two files at a time, and several tests of each.
+    maxWorkers: 2,
+    maxConcurrency: 5,
     testTimeout: 60_000,
     // The first one builds toxiproxy.
     hookTimeout: 300_000,
