@@ -22,13 +22,13 @@ export const AIRFLOW_SETTINGS = {
   DAGAIN_AIRFLOW_CLIENT_ID: setting(
     text,
     null,
-    'Client (OAuth 2) instead of a user: of the identity provider at DAGAIN_OAUTH_TOKEN_URL, else of the Keycloak auth manager.',
+    'OAuth 2 client instead of a user: of DAGAIN_OAUTH_TOKEN_URL, else of the Keycloak auth manager.',
   ),
   DAGAIN_AIRFLOW_CLIENT_SECRET: setting(text, null, "That client's secret.", true),
   DAGAIN_OAUTH_TOKEN_URL: setting(
     Url(/^https?$/, 'https://idp.example/oauth2/token').optional(),
     null,
-    "Token endpoint of the identity provider in front of Airflow; without it, Airflow's own `/auth/token`.",
+    "Token endpoint of the identity provider before Airflow; unset: Airflow's own.",
   ),
   DAGAIN_OAUTH_CLIENT_AUTH: setting(
     z.enum(['basic', 'post'], { error: 'must be basic or post' }),
@@ -66,7 +66,7 @@ export const AIRFLOW_SETTINGS = {
   DAGAIN_AIRFLOW_AUDIT_USER: setting(
     text,
     null,
-    "Name under which Airflow's audit log knows us, where it is not the user name (tokens, clients, Composer, MWAA).",
+    "Name under which Airflow's audit log knows us, where there is no user name (tokens, clouds).",
   ),
 } as const;
 

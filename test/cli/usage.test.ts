@@ -19,6 +19,7 @@ describe('help', () => {
       'policy schema',
       'policy reference',
       'alerts test [channel]',
+      'doctor',
     ]) {
       expect(out).toContain(`  ${command} `);
     }

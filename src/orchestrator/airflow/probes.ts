@@ -6,7 +6,7 @@ import { type AirflowLink, type AirflowOptions, askVersion, connectAirflow } fro
 import { ALL } from './paths.ts';
 import { probeClear } from './probe-clear.ts';
 import { describeSupport } from './probe-version.ts';
-import { remedyFor } from './remedies.ts';
+import { loginRemedy, remedyFor } from './remedies.ts';
 import type { AirflowVersion } from './versions.ts';
 
 /** Clocks further apart than this, in milliseconds, are told of; the `Date` header alone is up to a second old. */
@@ -77,6 +77,10 @@ async function probeLogin(link: AirflowLink, { api }: AirflowVersion, credential
     );
   }
   const outage = toUnavailable(name, result);
+  // Airflow 2 says 403 to a wrong password too.
+  if (outage.reason === 'forbidden' && api === 'v1') {
+    return fail(`${kind} refused, or allowed nothing: ${outage.detail}`, loginRemedy(credentials));
+  }
   if (outage.reason === 'forbidden') return ok(`${kind} accepted`);
   return fail(`${kind}: ${outage.detail}`, remedyFor(outage, credentials));
 }
