@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from '@keyv/redis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -9,7 +10,8 @@ import { startToxiproxy, type Toxiproxy } from './toxiproxy.ts';
 const FAULT_MS = 3_000;
 /** Built in. */
 const MAX_RETRIES = 2;
-const CALLBACK = { dag_id: 'unheard_of', dag_run_id: 'r', task_id: 't' };
+/** Of a run that Airflow does not know; each of another one, since nothing is written for what is known already. */
+const callback = () => ({ dag_id: 'unheard_of', dag_run_id: randomUUID(), task_id: 't' });
 
 let toxiproxy: Toxiproxy;
 beforeAll(async () => {
@@ -190,7 +192,7 @@ describe('a failover behind one address', () => {
       await stage.start();
       await between.poison([{ type: 'timeout', attributes: { timeout: 0 } }]);
       // The primary has noticed that nobody follows.
-      await expect.poll(() => stage.send(CALLBACK), { timeout: 10_000 }).toEqual({ status: 503, retryAfter: '1' });
+      await expect.poll(() => stage.send(callback()), { timeout: 10_000 }).toEqual({ status: 503, retryAfter: '1' });
       stage.trigger('during');
       await pause(FAULT_MS);
       await primary.kill();

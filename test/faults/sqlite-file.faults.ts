@@ -67,7 +67,8 @@ describe('the file of the embedded store', () => {
     const other = new DatabaseSync(file());
     other.exec('BEGIN EXCLUSIVE');
     current.trigger('during');
-    await pause(FAULT_MS);
+    // Two writes in a row wait for two seconds each.
+    await pause(2 * FAULT_MS);
     other.close();
     await current.endsWell();
     expectRefusals(current);
