@@ -18,7 +18,6 @@ export type AlertPolicy = z.infer<typeof AlertPolicy>;
 
 /** Where alerts can go. */
 export const CHANNEL_NAMES = ['webhook', 'slack', 'pagerduty', 'alertmanager', 'teams', 'email'] as const;
-export type ChannelName = (typeof CHANNEL_NAMES)[number];
 
 /** The policy in force for one run: every value resolved, durations in milliseconds. */
 export interface RetryPolicy {
