@@ -157,7 +157,7 @@ export async function createLife({ store, ending, redisPort, stopper }: LifeOpti
       service = start();
     },
     kept,
-    async ended(limitMs = 20_000) {
+    async ended(limitMs = 45_000) {
       const giveUpAtMs = Date.now() + limitMs;
       while (!(await hasEnded())) {
         if (Date.now() > giveUpAtMs) {

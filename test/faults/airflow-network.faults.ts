@@ -56,7 +56,7 @@ describe('the answer of a clear is lost', () => {
       // Airflow carries the first clear out at once, and takes its time to answer.
       stage.airflow.faults.add({ route: 'clear', action: { type: 'delay', delayMs: 700, when: 'after' } });
       stage.trigger('run');
-      await expect.poll(() => stage.airflow.requests.count('clear'), { timeout: 15_000 }).toBeGreaterThan(0);
+      await expect.poll(() => stage.airflow.requests.count('clear'), { timeout: 60_000 }).toBeGreaterThan(0);
       await (toxics === null ? proxy.cut() : proxy.poison(toxics));
       await pause(1_500);
       await proxy.heal();

@@ -157,7 +157,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
     },
     passTime,
     send: (body) => send('task-failed', body),
-    async endsWell(limitMs = 30_000) {
+    async endsWell(limitMs = 60_000) {
       const giveUpAtMs = Date.now() + limitMs;
       for (let looks = 1; !(await isAtRest()); looks += 1) {
         if (Date.now() > giveUpAtMs)

@@ -8,7 +8,8 @@ export default defineConfig({
     // Tests start processes of their own and mostly wait: two files at a time, and several tests of each.
     maxWorkers: 2,
     maxConcurrency: 5,
-    testTimeout: 60_000,
+    // Generous, because machines are shared.
+    testTimeout: 150_000,
     // The first one builds toxiproxy.
     hookTimeout: 300_000,
   },
