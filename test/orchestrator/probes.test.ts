@@ -129,6 +129,12 @@ describe('what is wrong, and what to do about it', () => {
     expect(JSON.stringify(found)).not.toContain('hunter2');
   });
 
+  test('a refused login is said once', async () => {
+    const found = await findings([answering('POST', '/auth/token', 401)], { credentials: PASSWORD });
+    expect(resultsOf(found)).toMatchObject({ credentials: 'fail', 'read runs': 'warn', 'clear runs': 'warn' });
+    expect(found['audit log']).toHaveProperty('remedy', 'Do first what is said about credentials.');
+  });
+
   test('nobody has to log in', async () => {
     expect((await findings([], { credentials: { type: 'none' } }))['credentials']).toMatchObject({ result: 'warn' });
   });

@@ -6,7 +6,7 @@ import type { Credentials } from './auth.ts';
 import type { ApiCall } from './client.ts';
 import type { AirflowLink } from './connect.ts';
 import { ALL } from './paths.ts';
-import { remedyFor } from './remedies.ts';
+import { notAllowed, remedyFor } from './remedies.ts';
 import type { AirflowVersion } from './versions.ts';
 
 /**
@@ -19,7 +19,7 @@ export async function probeClear(
   credentials: Credentials,
 ): Promise<Finding> {
   const run = await findFinishedRun(link, api);
-  if (run !== null && 'reason' in run) return fail(run.detail, remedyFor(run, credentials, 'read runs'));
+  if (run !== null && 'reason' in run) return notAllowed(run, credentials, 'read runs');
   if (run === null) {
     return warn(
       'not tried: there is no finished run to try it on',
@@ -42,7 +42,7 @@ export async function probeClear(
       'The run that was found has no Dag any more; try again after another run.',
     );
   }
-  return fail(outage.detail, remedyFor(outage, credentials));
+  return notAllowed(outage, credentials, 'clear runs');
 }
 
 const Runs = z.object({ dag_runs: z.array(z.object({ dag_id: z.string(), dag_run_id: z.string() })) });

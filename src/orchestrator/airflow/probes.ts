@@ -6,7 +6,7 @@ import { type AirflowLink, type AirflowOptions, askVersion, connectAirflow } fro
 import { ALL } from './paths.ts';
 import { probeClear } from './probe-clear.ts';
 import { describeSupport } from './probe-version.ts';
-import { loginRemedy, remedyFor } from './remedies.ts';
+import { loginRemedy, notAllowed, remedyFor } from './remedies.ts';
 import type { AirflowVersion } from './versions.ts';
 
 /** Clocks further apart than this, in milliseconds, are told of; the `Date` header alone is up to a second old. */
@@ -28,19 +28,19 @@ export function createAirflowProbes(options: AirflowOptions): AirflowProbes {
     const found = await version();
     return found.type === 'unavailable' ? NOT_TRIED : await probe(found);
   };
-  const reading = (what: string, segments: ApiCall['segments'], without: 'warn' | 'fail') => ({
+  const reading = (what: string, segments: ApiCall['segments']) => ({
     name: what,
     run: onAirflow(async ({ api }) => {
       const call: ApiCall = { api, method: 'GET', segments, query: { limit: '1' } };
-      return readable(await link.client.call(call, link.startLimit()), what, credentials, without);
+      return readable(await link.client.call(call, link.startLimit()), what, credentials);
     }),
   });
   return {
     checks: [
       { name: 'airflow', run: async () => reachable(await version(), credentials) },
       { name: 'credentials', run: onAirflow((found) => probeLogin(link, found, credentials)) },
-      reading('read Dags', ['dags'], 'fail'),
-      reading('read runs', ['dags', ALL, 'dagRuns'], 'fail'),
+      reading('read Dags', ['dags']),
+      reading('read runs', ['dags', ALL, 'dagRuns']),
       { name: 'audit log', run: onAirflow((found) => probeAuditLog(link, found, credentials)) },
       { name: 'clear runs', run: onAirflow((found) => probeClear(link, found, credentials)) },
       { name: "airflow's clock", run: onAirflow((found) => probeClock(link, found, clock)) },
@@ -95,24 +95,17 @@ const KINDS: Readonly<Record<Credentials['type'], string>> = {
   none: 'no credentials',
 };
 
-function readable(
-  { name, result }: ApiResult,
-  what: string,
-  credentials: Credentials,
-  without: 'warn' | 'fail',
-): Finding {
+function readable({ name, result }: ApiResult, what: string, credentials: Credentials): Finding {
   if (result.type === 'answer' && result.status === 200) return ok('allowed');
-  const outage = toUnavailable(name, result);
-  const say = without === 'warn' ? warn : fail;
-  return say(outage.detail, remedyFor(outage, credentials, what));
+  return notAllowed(toUnavailable(name, result), credentials, what);
 }
 
 async function probeAuditLog(link: AirflowLink, { api }: AirflowVersion, credentials: Credentials): Promise<Finding> {
   const call: ApiCall = { api, method: 'GET', segments: ['eventLogs'], query: { limit: '1' } };
-  const allowed = readable(await link.client.call(call, link.startLimit()), 'audit log', credentials, 'warn');
-  if (allowed.result !== 'ok') {
-    const { found, remedy } = allowed;
-    return warn(found, `${remedy} Without it, lost state ends retries rather than being rebuilt.`);
+  const allowed = readable(await link.client.call(call, link.startLimit()), 'audit log', credentials);
+  if (allowed.result === 'warn') return allowed;
+  if (allowed.result === 'fail') {
+    return warn(allowed.found, `${allowed.remedy} Without it, lost state ends retries rather than being rebuilt.`);
   }
   if (link.ourName !== null) return ok(`allowed; our clears are those of "${link.ourName}"`);
   return warn(

@@ -1,5 +1,14 @@
+import { type Finding, fail, warn } from '../../core/finding.ts';
 import type { Unavailable } from './answers.ts';
 import type { Credentials } from './auth.ts';
+
+/** A call that was to be allowed and brought nothing; what a refused login does to all of them is said once. */
+export function notAllowed(outage: Unavailable, credentials: Credentials, what: string): Finding {
+  if (outage.reason === 'unauthorized') {
+    return warn('not tried: Airflow does not let us in', 'Do first what is said about credentials.');
+  }
+  return fail(outage.detail, remedyFor(outage, credentials, what));
+}
 
 /** What somebody can do about a call that Airflow did not answer as it should; `what` was to be allowed. */
 export function remedyFor({ reason }: Pick<Unavailable, 'reason'>, credentials: Credentials, what = 'this'): string {
