@@ -9,7 +9,6 @@ import type { Callback } from '../support/airflow/model/callbacks.ts';
 import { type Behaviour, fail, succeed } from '../support/airflow/model/dag-definition.ts';
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
 import { serveAirflow } from '../support/airflow/serve.ts';
-import { growStore } from '../support/grown-store.ts';
 import { freePort } from '../support/redis-server.ts';
 import { type Alert, startAlertReceiver } from './alert-receiver.ts';
 import type { Stopper } from './crash-point.ts';
@@ -89,12 +88,6 @@ export async function createLife({ store, ending, redisPort, stopper }: LifeOpti
     lockStore,
     isInbound: true,
   });
-  const namespace = `crash-${randomUUID()}`;
-  await growStore(
-    store === 'redis'
-      ? { DAGAIN_REDIS_URL: `redis://127.0.0.1:${redisPort}`, DAGAIN_NAMESPACE: namespace }
-      : { DAGAIN_DATA_DIR: folder },
-  );
   const tap = store === 'redis' ? await startRedisTap(redisPort, stopper) : null;
   const settings = {
     DAGAIN_AIRFLOW_URL: toAirflow.url,
@@ -104,7 +97,9 @@ export async function createLife({ store, ending, redisPort, stopper }: LifeOpti
     DAGAIN_RETRY_DELAY: '50ms',
     DAGAIN_ALERT_WEBHOOK_URL: toReceiver.url,
     DAGAIN_LOG_LEVEL: 'debug',
-    ...(tap === null ? { DAGAIN_DATA_DIR: folder } : { DAGAIN_REDIS_URL: tap.url, DAGAIN_NAMESPACE: namespace }),
+    ...(tap === null
+      ? { DAGAIN_DATA_DIR: folder }
+      : { DAGAIN_REDIS_URL: tap.url, DAGAIN_NAMESPACE: `crash-${randomUUID()}` }),
   };
   const start = () => startProcess({ port, aheadMs: timers.aheadMs(), logFile: join(folder, 'service.log'), settings });
   let service = start();

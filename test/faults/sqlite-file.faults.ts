@@ -32,8 +32,8 @@ function mountDisk(size: string): void {
   }
 }
 
-async function start(settings: Readonly<Record<string, string>> = {}, isStoreNew = false): Promise<Stage> {
-  stage = await setStage({ settings: { DAGAIN_DATA_DIR: folder, ...settings }, isStoreNew });
+async function start(settings: Readonly<Record<string, string>> = {}): Promise<Stage> {
+  stage = await setStage({ settings: { DAGAIN_DATA_DIR: folder, ...settings } });
   await stage.start();
   return stage;
 }
@@ -77,7 +77,7 @@ describe('the file of the embedded store', () => {
   test('its disk is read-only: the service does not start, and says why in a line', async () => {
     mountDisk('2m');
     execFileSync('mount', ['-o', 'remount,ro', folder]);
-    await expect(start({}, true)).rejects.toThrow('the service has ended');
+    await expect(start()).rejects.toThrow('the service has ended');
     expect(logOf(stage)).toMatch(/cannot be (?:opened|written)/);
   });
 });

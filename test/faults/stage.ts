@@ -12,7 +12,6 @@ import type { Callback } from '../support/airflow/model/callbacks.ts';
 import { type DagDefinition, fail, succeed } from '../support/airflow/model/dag-definition.ts';
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
 import { type AirflowServer, serveAirflow } from '../support/airflow/serve.ts';
-import { growStore, type StoreSettings } from '../support/grown-store.ts';
 import { freePort } from '../support/redis-server.ts';
 
 const LATENCIES = { schedulerMs: 20, taskStartMs: 10, recordMs: 30, dagCallbackMs: 40, heartbeatMs: 40 };
@@ -69,14 +68,11 @@ export interface Stage {
 
 export interface StageOptions {
   readonly settings?: Readonly<Record<string, string>>;
-  /** Nothing is there of the store yet; by default it has been in use for a while. */
-  readonly isStoreNew?: boolean;
   /** Where the service finds Airflow, given where it is. */
   readonly wayToAirflow?: (port: number) => Promise<number>;
 }
 
-export async function setStage(options: StageOptions = {}): Promise<Stage> {
-  const { settings = {}, wayToAirflow, isStoreNew = false } = options;
+export async function setStage({ settings = {}, wayToAirflow }: StageOptions = {}): Promise<Stage> {
   const folder = mkdtempSync(join(tmpdir(), 'dagain-faults-'));
   const timers = createTimersAhead();
   const answered: Answered[] = [];
@@ -104,7 +100,6 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
     DAGAIN_NAMESPACE: `faults-${randomUUID()}`,
     ...settings,
   };
-  if (!isStoreNew) await growStore(all satisfies StoreSettings);
   const start = () =>
     startProcess({ port, aheadMs: timers.aheadMs(), logFile: join(folder, 'service.log'), settings: all });
   let service: ReturnType<typeof start> | null = null;
