@@ -18,7 +18,7 @@ const CLASSES = ['task_error', 'infra'] as const satisfies readonly FailureClass
 
 export interface FoundRunsDeps {
   readonly store: Pick<RunStore, 'load'>;
-  readonly orchestrator: Pick<Orchestrator, 'auditTrail'>;
+  readonly orchestrator: Pick<Orchestrator, 'auditTrail' | 'stoppedTasks'>;
   readonly policies: PolicySource;
   readonly swapLoop: Pick<SwapLoop, 'applyTo'>;
   readonly clock: Pick<Clock, 'nowMs'>;
@@ -50,6 +50,12 @@ export function createFoundRuns(deps: FoundRunsDeps): FoundRuns {
       'not retried: the audit log does not tell whether a person has stopped it',
     );
     isUntold = true;
+  }
+
+  function leave(key: RunKey, fields: object): 'looked' {
+    telemetry.foundFailed('stopped_by_person');
+    log.info({ run: formatRunKey(key), ...fields }, 'found failed, but a person has set it to failed: not retried');
+    return 'looked';
   }
 
   async function report(
@@ -88,12 +94,18 @@ export function createFoundRuns(deps: FoundRunsDeps): FoundRuns {
         tellUntold(key, 'its entries cannot be read');
         return 'looked';
       }
-      isUntold = false;
       const by = whoStopped(trail.entries);
-      if (by === null) return report(found, current, trail);
-      telemetry.foundFailed('stopped_by_person');
-      log.info({ run: formatRunKey(key), by }, 'found failed, but a person has set it to failed: not retried');
-      return 'looked';
+      if (by !== null) return leave(key, { by });
+      const stopped = await orchestrator.stoppedTasks(key, run.fingerprint.startedAtMs ?? 0);
+      if (stopped.type === 'unavailable') {
+        if (stopped.reason !== 'forbidden') return 'later';
+        tellUntold(key, stopped.detail);
+        return 'looked';
+      }
+      isUntold = false;
+      const tasks = stopped.tasks.map(({ taskId }) => taskId);
+      // Airflow's lists of runs and tasks leave no entry that anybody could read.
+      return tasks.length > 0 ? leave(key, { by: 'somebody', tasks }) : report(found, current, trail);
     },
   };
 }

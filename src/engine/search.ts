@@ -14,7 +14,7 @@ export interface SearchSettings {
 
 export interface SearchDeps extends Omit<FoundRunsDeps, 'store' | 'orchestrator' | 'clock'> {
   readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark'>;
-  readonly orchestrator: Pick<Orchestrator, 'failedRuns' | 'auditTrail' | 'ownClears'>;
+  readonly orchestrator: Pick<Orchestrator, 'failedRuns' | 'auditTrail' | 'stoppedTasks' | 'ownClears'>;
   readonly memory: Pick<Memory, 'beginsMs'>;
   readonly clock: Clock;
   /** In [0, 1): keeps replicas apart. */

@@ -180,6 +180,11 @@ export interface Orchestrator {
   auditTrail(key: RunKey): Promise<AuditTrail>;
   /** The clears that the service's own user has sent since then, over all runs. */
   ownClears(sinceMs: number): Promise<OwnClears>;
+  /**
+   * Which failed tasks of the attempt that began then (epoch milliseconds) were running and did not fail by themselves,
+   * as far as the audit log tells: somebody has set them to failed without an entry of their own.
+   */
+  stoppedTasks(key: RunKey, sinceMs: number): Promise<FailedTasks>;
   /** A page of the runs of all Dags that have failed, at most a hundred; a run may come again on the next one. */
   failedRuns(from: FailedRunsCursor): Promise<FailedRuns>;
   /** A page of the runs of these Dags that are queued or running, at most a hundred, less the first `skip`. */

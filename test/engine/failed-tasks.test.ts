@@ -91,6 +91,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     describeDag: () => Promise.reject(new Error('tags are asked for elsewhere')),
     auditTrail: () => Promise.reject(new Error('the evidence is handed in')),
     ownClears: () => Promise.reject(new Error('not asked for here')),
+    stoppedTasks: () => Promise.reject(new Error('not asked for here')),
     failedRuns: () => Promise.reject(new Error('not asked for here')),
     activeRuns: () => Promise.reject(new Error('not asked for here')),
     annotate: () => Promise.reject(new Error('not asked for here')),

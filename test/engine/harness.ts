@@ -68,6 +68,7 @@ export interface Script {
   failedTasks: Orchestrator['failedTasks'];
   auditTrail: Orchestrator['auditTrail'];
   ownClears: Orchestrator['ownClears'];
+  stoppedTasks: Orchestrator['stoppedTasks'];
   failedRuns: Orchestrator['failedRuns'];
   activeRuns: Orchestrator['activeRuns'];
   /** Whether the Dags' tags can be read. */
@@ -92,6 +93,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     failedTasks: async () => ({ type: 'found', tasks: [] }),
     auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
     ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
+    stoppedTasks: async () => ({ type: 'found', tasks: [] }),
     failedRuns: async () => ({ type: 'found', runs: [], unreadable: 0, next: null }),
     activeRuns: async () => ({ type: 'found', runs: [], rows: 0, total: 0 }),
     areTagsKnown: true,
@@ -114,6 +116,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     failedTasks: (key) => script.failedTasks(key),
     auditTrail: (key) => script.auditTrail(key),
     ownClears: (sinceMs) => script.ownClears(sinceMs),
+    stoppedTasks: (key, sinceMs) => script.stoppedTasks(key, sinceMs),
     failedRuns: (from) => script.failedRuns(from),
     activeRuns: (dagIds, skip) => script.activeRuns(dagIds, skip),
     annotate: () => Promise.reject(new Error('notes are off here')),

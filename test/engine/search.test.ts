@@ -119,6 +119,36 @@ describe('a failed run of which nobody has told', () => {
     expect(found()).toEqual(theirs);
   });
 
+  test('is stopped for good by a person of whom the audit log does not tell', async () => {
+    const { timers, found, failNow, script, counts } = await setUp();
+    const tasks = [{ taskId: 'load', mapIndex: -1, tryNumber: 1, operator: null }];
+    const asked: number[] = [];
+    script.stoppedTasks = async (_key, sinceMs) => {
+      asked.push(sinceMs);
+      return { type: 'found', tasks };
+    };
+    const { run } = failNow();
+    await timers.advanceBy(300_000);
+    expect([found(), asked]).toEqual([null, [run.fingerprint.startedAtMs]]);
+    expect(counts.get('foundFailed stopped_by_person')).toBe(1);
+  });
+
+  test('waits while nobody can tell whether its tasks were stopped, and is not retried where nobody may', async () => {
+    const { timers, found, failNow, script, counts } = await setUp();
+    const { stoppedTasks } = script;
+    script.stoppedTasks = async () => UNAVAILABLE;
+    failNow();
+    await timers.advanceBy(120_000);
+    expect(found()).toBeNull();
+    script.stoppedTasks = stoppedTasks;
+    await timers.advanceBy(60_000);
+    expect(found()).toMatchObject({ phase: 'confirming' });
+    script.stoppedTasks = async () => ({ ...UNAVAILABLE, reason: 'forbidden' });
+    failNow('r2');
+    await timers.advanceBy(120_000);
+    expect(counts.get('foundFailed audit_log_untold')).toBe(1);
+  });
+
   test('is stopped for good by a person who has set it to failed', async () => {
     const { timers, found, failNow, trails, counts, messages } = await setUp();
     trails.answer = trailOf(entry('marked_failed'), entry('task_lost', null));

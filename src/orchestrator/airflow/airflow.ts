@@ -4,6 +4,7 @@ import type { Orchestrator, OrchestratorHealth } from '../port.ts';
 import { readActiveRuns } from './active-runs.ts';
 import { toUnavailable, type Unavailable } from './answers.ts';
 import { readAuditTrail, readOwnClears } from './audit.ts';
+import { readStoppedTasks } from './audit-stopped.ts';
 import { clearRun } from './clear.ts';
 import type { Client } from './client.ts';
 import { type AirflowOptions, connectAirflow } from './connect.ts';
@@ -32,6 +33,7 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
     failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
     auditTrail: (key) => readAuditTrail(audit, key, startLimit()),
     ownClears: (sinceMs) => readOwnClears(audit, sinceMs, startLimit()),
+    stoppedTasks: (key, sinceMs) => readStoppedTasks(audit, key, sinceMs, startLimit()),
     failedRuns: (from) => readFailedRuns(deps, from, startLimit()),
     activeRuns: (dagIds, skip) => readActiveRuns(deps, dagIds, skip, startLimit()),
     annotate: (key, line) => annotateRun(deps, key, line, startLimit()),

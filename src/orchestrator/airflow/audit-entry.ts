@@ -9,6 +9,7 @@ export const AuditRow = z.object({
   dag_id: z.string().nullable(),
   run_id: z.string().nullish(),
   task_id: z.string().nullish(),
+  map_index: z.int().nullish(),
   owner: z.string().nullish(),
   extra: z.string().nullish(),
 });
@@ -36,7 +37,7 @@ const NAMED_IN_PATH = [
 /** Of Airflow 2's own pages. */
 const PAGES = ['clear', 'dagrun_clear', 'dagrun_queued', 'dagrun_failed', 'dagrun_success', 'failed', 'success'];
 /** Of the scheduler, when it finds that a task's process is gone or never came to be. */
-const LOST = ['heartbeat timeout', 'state mismatch', 'stuck in queued tries exceeded', 'task launch failure'];
+export const LOST = ['heartbeat timeout', 'state mismatch', 'stuck in queued tries exceeded', 'task launch failure'];
 
 // Airflow 2 puts before the name whether a request came from its own pages or from elsewhere.
 const prefixed = (names: readonly string[]) => names.flatMap((name) => [name, `api.${name}`, `ui.${name}`]);

@@ -69,7 +69,7 @@ export async function readOwnClears(deps: AuditDeps, sinceMs: number, limit: Tim
 }
 
 /** Reads rows, the newest first, page by page. */
-async function readRows(
+export async function readRows(
   { client, versions }: AuditDeps,
   events: readonly string[],
   filters: Readonly<Record<string, string>>,
