@@ -56,6 +56,7 @@ const RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = 
     'test/cli/policy.test.ts',
     "['policy', 'check', 'deploy/policy/example.yaml']",
   ],
+  'dagain doctor': ['test/cli/doctor.test.ts', "dagain(['doctor'], {"],
   'dagain policy explain etl_daily': ['test/cli/policy.test.ts', "['policy', 'explain', 'etl_daily']"],
 };
 
