@@ -9,6 +9,7 @@ import { chosenVersions, OURS, type Stage, setStage } from './stage.ts';
 import { openWebPages } from './web-pages.ts';
 
 const [FAILS, KILLED, IDLE] = ['fail_for_ever', 'killed', 'eight_parallel_failures'] as const;
+const [OUT_OF_TIME, STOPPED] = ['out_of_time', 'runs_until_stopped'] as const;
 
 describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
   const isV1 = version.startsWith('2.');
@@ -18,7 +19,9 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
 
   beforeAll(async () => {
     // Callbacks that reach nobody: only the log and the list of runs tell.
-    stage = await setStage(version, [FAILS, KILLED, IDLE], { AIRFLOW__API__MAXIMUM_PAGE_LIMIT: '10' });
+    stage = await setStage(version, [FAILS, KILLED, IDLE, OUT_OF_TIME, STOPPED], {
+      AIRFLOW__API__MAXIMUM_PAGE_LIMIT: '10',
+    });
     ({ api } = stage.airflow);
     await api.setPaused(IDLE, true);
     const credentials = { type: 'password', username: OURS, password: OURS } as const;
@@ -49,10 +52,19 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
   }
 
   const trailOf = async (key: RunKey) => told(await airflow.auditTrail(key));
+
+  async function stoppedOf(key: RunKey): Promise<string[]> {
+    const run = await api.run(key.dagId, key.dagRunId);
+    const stopped = await airflow.stoppedTasks(key, run?.startedAt?.getTime() ?? 0);
+    return stopped.type === 'found' ? stopped.tasks.map(({ taskId }) => taskId) : [JSON.stringify(stopped)];
+  }
+
   const path = ({ dagId, dagRunId }: RunKey) => `/dags/${dagId}/dagRuns/${encodeURIComponent(dagRunId)}`;
 
   test('a run that failed by itself has no history', async () => {
-    expect(await trailOf(await fail(keyOf(FAILS, 'by_itself')))).toEqual([]);
+    const key = await fail(keyOf(FAILS, 'by_itself'));
+    expect(await trailOf(key)).toEqual([]);
+    expect(await stoppedOf(key)).toEqual([]);
   });
 
   test('clears are told apart by who sent them, and dry ones are none', async () => {
@@ -127,9 +139,22 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
     await failed(one);
     expect(await trailOf(one)).toEqual(['marked_failed by admin', 'cleared by admin']);
     expect(await trailOf(other)).toEqual(['marked_success by admin']);
-    // Airflow's own page sends the same for `~`, and then shows the entry to nobody.
-    expect((await api.send('PATCH', '/dags/~/dagRuns', ofAnyDag(other))).status).toBe(200);
-    expect(await trailOf(other)).toEqual(['marked_success by admin']);
+  });
+
+  test.runIf(version === '3.3.2')('what is done on the list of runs: only the tasks tell of it', async () => {
+    const key = keyOf(STOPPED, 'listed');
+    await api.trigger(key.dagId, key.dagRunId);
+    const isRunning = async () => (await api.taskInstances(key.dagId, key.dagRunId))[0]?.state === 'running';
+    await expect.poll(isRunning, { timeout: 60_000, interval: 500 }).toBe(true);
+    // The page sends this for `~`, and Airflow then shows the entry to nobody.
+    const entities = [{ dag_id: key.dagId, dag_run_id: key.dagRunId, state: 'failed' }];
+    expect((await api.send('PATCH', '/dags/~/dagRuns', { actions: [{ action: 'update', entities }] })).status).toBe(
+      200,
+    );
+    await failed(key);
+    await delay(5_000);
+    expect(await trailOf(key)).toEqual([]);
+    expect(await stoppedOf(key)).toEqual(['work']);
   });
 
   test('a task whose process was killed', async () => {
@@ -139,6 +164,13 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
     // Airflow 3's supervisor lives on and reports an ordinary failure; on Airflow 2 the scheduler finds out.
     const lost = isV1 ? ['task_lost by null'] : [];
     expect(await trailOf(key)).toEqual(['cleared by admin', ...lost]);
+    expect(await stoppedOf(key)).toEqual([]);
+  });
+
+  test('a run that ran out of time was not stopped by anybody', async () => {
+    const key = await fail(keyOf(OUT_OF_TIME, 'out_of_time'));
+    expect(await trailOf(key)).toEqual([]);
+    expect(await stoppedOf(key)).toEqual([]);
   });
 
   test('failed runs come in the order in which they ended, each of them, page by page', async () => {
@@ -170,7 +202,3 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
     expect(await airflow.failedRuns({ endedAtMs: Date.now(), skip: 0 })).toMatchObject({ runs: [], next: null });
   });
 });
-
-function ofAnyDag({ dagId, dagRunId }: RunKey) {
-  return { actions: [{ action: 'update', entities: [{ dag_id: dagId, dag_run_id: dagRunId, state: 'failed' }] }] };
-}
