@@ -99,7 +99,7 @@ const CORE: readonly Mutant[] = [
   mutant(
     'unsent alerts are dropped when the run ends well',
     'core/transition/end.ts',
-    "if (record.outbox.length === 0) return become(null, 'cleaned_up', reason);",
+    "if (ended.outbox.length === 0) return become(null, 'cleaned_up', reason);",
     "return become(null, 'cleaned_up', reason);",
   ),
   mutant('tombstones never expire', 'core/transition/observed.ts', 'nowMs >= record.expiresAtMs', 'false'),
@@ -195,8 +195,8 @@ const ENGINE: readonly Mutant[] = [
   mutant(
     'after a conflict a stale look is applied to what is there now',
     'engine/swap-loop.ts',
-    'applyTo: (key, current, event) => applyOne(key, current, current.version, event),',
-    'applyTo: async (key, current, event) => (await applyOne(key, current, current.version, event)) ?? lanes.add(formatRunKey(key), { key, event }),',
+    'applyTo: (key, current, event) => applyOne(key, current, current?.version ?? 0, event),',
+    'applyTo: async (key, current, event) => (await applyOne(key, current, current?.version ?? 0, event)) ?? lanes.add(formatRunKey(key), { key, event }),',
   ),
   mutant(
     'whoever loses the swap goes on all the same',
@@ -244,6 +244,39 @@ const ENGINE: readonly Mutant[] = [
   ),
 ];
 
+const LOST_STATE: readonly Mutant[] = [
+  mutant(
+    'what the audit log shows is not counted',
+    'core/evidence.ts',
+    'const missed = restarts.ours - known;',
+    'const missed = 0;',
+  ),
+  mutant(
+    'clears of ours always pass for those of an earlier count',
+    'core/evidence.ts',
+    "count.countIs === 'unchecked' && !restarts.isLastOurs && isRemembered(restarts.firstOursAtMs);",
+    "count.countIs === 'unchecked';",
+  ),
+  mutant(
+    'what we restarted is not looked for in the audit log',
+    'engine/memory.ts',
+    'for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {',
+    'for (const clears of [] as (typeof found.clears)[]) {',
+  ),
+  mutant(
+    'an emptied store is taken for one that knows all',
+    'engine/memory.ts',
+    'const isEmptied = begins === null || accounted === null;',
+    'const isEmptied = false;',
+  ),
+  mutant(
+    'a clear goes out without evidence',
+    'core/transition/observed-waiting.ts',
+    'const verdict = weigh(record, seen.fingerprint, evidence);',
+    "const verdict = { type: 'agrees', logOffset: record.logOffset } as ReturnType<typeof weigh>;",
+  ),
+];
+
 const ADAPTER: readonly Mutant[] = [
   mutant(
     'a clear is sent again when its connection breaks',
@@ -265,4 +298,4 @@ const ADAPTER: readonly Mutant[] = [
   ),
 ];
 
-export const MUTANTS: readonly Mutant[] = [...CORE, ...ENGINE, ...ADAPTER];
+export const MUTANTS: readonly Mutant[] = [...CORE, ...ENGINE, ...LOST_STATE, ...ADAPTER];
