@@ -1,6 +1,7 @@
 import type { AlertChannel } from '../alerts/port.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
+import { createActiveRuns } from './active-runs.ts';
 import { type AlertLinks, createAnnouncer } from './announcer.ts';
 import type { Clock } from './clock.ts';
 import { createEvidenceReader } from './evidence.ts';
@@ -60,7 +61,12 @@ export function createEngine(deps: EngineDeps): Engine {
   const worker = createWorker({
     store,
     swapLoop,
-    stepper: createStepper({ ...deps, swapLoop, evidence: createEvidenceReader({ orchestrator, memory }) }),
+    stepper: createStepper({
+      ...deps,
+      swapLoop,
+      evidence: createEvidenceReader({ orchestrator, memory }),
+      activeRuns: createActiveRuns(deps),
+    }),
     announcer: createAnnouncer({ ...deps, swapLoop }),
     clock,
     log,

@@ -79,15 +79,16 @@ export function createNotes({ orchestrator, clock, log, telemetry }: NotesDeps):
   function tell(key: RunKey, outcome: NoteOutcome): void {
     telemetry.noted(outcome.type === 'unavailable' ? outcome.reason : outcome.type);
     const fields = { run: formatRunKey(key), outcome: outcome.type, ...outcome };
-    if (outcome.type === 'accepted') {
-      isForbiddenSaid = false;
-      return log.debug(fields, 'note written');
+    const isForbidden = outcome.type === 'unavailable' && outcome.reason === 'forbidden';
+    if (outcome.type === 'accepted') isForbiddenSaid = false;
+    if (outcome.type === 'unavailable') {
+      const pauseMs = isForbidden ? FORBIDDEN_PAUSE_MS : Math.max(OUTAGE_PAUSE_MS, outcome.retryAfterMs ?? 0);
+      pausedUntilMs = clock.nowMs() + pauseMs;
     }
-    if (outcome.type !== 'unavailable') return log.debug(fields, 'note not written');
-    const isForbidden = outcome.reason === 'forbidden';
-    const pauseMs = isForbidden ? FORBIDDEN_PAUSE_MS : Math.max(OUTAGE_PAUSE_MS, outcome.retryAfterMs ?? 0);
-    pausedUntilMs = clock.nowMs() + pauseMs;
-    if (!isForbidden || isForbiddenSaid) return log.debug(fields, 'note not written');
+    if (!isForbidden || isForbiddenSaid) {
+      log.debug(fields, outcome.type === 'accepted' ? 'note written' : 'note not written');
+      return;
+    }
     isForbiddenSaid = true;
     log.warn(fields, 'the orchestrator does not let us write notes on runs: none are written (DAGAIN_NOTES=off)');
   }

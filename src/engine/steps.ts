@@ -5,8 +5,10 @@ import type { RetryPolicy } from '../core/policy.ts';
 import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import { isRegularLook, maxAgeMs } from '../core/transition/watch-times.ts';
 import type { ClearOutcome, Orchestrator, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
+import type { ActiveRuns } from './active-runs.ts';
 import type { Clock } from './clock.ts';
 import type { EvidenceReader } from './evidence.ts';
 import type { Log } from './log.ts';
@@ -21,6 +23,7 @@ export interface StepDeps {
   readonly swapLoop: SwapLoop;
   readonly orchestrator: Orchestrator;
   readonly evidence: EvidenceReader;
+  readonly activeRuns: ActiveRuns;
   readonly policies: PolicySource;
   readonly clock: Clock;
   readonly log: Log;
@@ -35,6 +38,18 @@ export interface Stepper {
 
 export function createStepper(deps: StepDeps): Stepper {
   const { swapLoop, orchestrator, clock, log, telemetry } = deps;
+
+  /** A watched attempt that still runs, where a list tells: that can only put off the next look. */
+  async function findActive(key: RunKey, record: RunRecord): Promise<Observed | null> {
+    if (record.phase !== 'watching' || record.failures.length > 0 || record.checks > 0) return null;
+    const { timing } = await deps.policies.rulesFor(key.dagId, record.override);
+    // A callback, a person or an earlier look that asked for this one has seen more than a list that may be older.
+    if (!isRegularLook(key, timing, record.dueAtMs)) return null;
+    const run = await deps.activeRuns.find(key, record.clearedAtMs, maxAgeMs(timing));
+    if (run === null) return null;
+    telemetry.observed('found', 'listed', 0);
+    return { type: 'observed', observation: run };
+  }
 
   async function observe(key: RunKey, record: RunRecord): Promise<Observed> {
     // Without the Dag's tags nobody knows whether it may be retried: the same as not being able to look.
@@ -129,7 +144,9 @@ export function createStepper(deps: StepDeps): Stepper {
     async step(key, current) {
       const { value: record } = current;
       const isExpired = record.phase === 'gave_up' && clock.nowMs() >= record.expiresAtMs;
-      const event = isExpired ? ({ type: 'time_passed' } as const) : await observe(key, record);
+      const event = isExpired
+        ? ({ type: 'time_passed' } as const)
+        : ((await findActive(key, record)) ?? (await observe(key, record)));
       const applied = await swapLoop.applyTo(key, current, event);
       // Somebody else changed the record meanwhile: what was read may be older than that, so it counts for nothing.
       if (applied === null) return;

@@ -125,7 +125,17 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     onDue: () => {},
   });
   const evidence = { read: async () => AGREES };
-  const stepper = createStepper({ swapLoop, orchestrator, evidence, policies, clock, log, telemetry: silent });
+  const activeRuns = { find: async () => null };
+  const stepper = createStepper({
+    swapLoop,
+    orchestrator,
+    evidence,
+    activeRuns,
+    policies,
+    clock,
+    log,
+    telemetry: silent,
+  });
   return {
     asked,
     answers,

@@ -1,6 +1,7 @@
 import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
 import type { RetryPolicy } from '../../src/core/policy.ts';
 import type { Rules } from '../../src/core/rules.ts';
+import { createActiveRuns } from '../../src/engine/active-runs.ts';
 import { createAnnouncer } from '../../src/engine/announcer.ts';
 import { createEvidenceReader } from '../../src/engine/evidence.ts';
 import { createIntake } from '../../src/engine/intake.ts';
@@ -143,7 +144,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   const wake = { noteDue: (_atMs: number) => {} };
   const swapLoop = createSwapLoop({ ...deps, random: () => 0.5, onDue: (atMs) => wake.noteDue(atMs) });
   const memory = createMemory({ ...deps, swapLoop });
-  const stepper = createStepper({ ...deps, swapLoop, evidence: createEvidenceReader({ orchestrator, memory }) });
+  const evidence = createEvidenceReader({ orchestrator, memory });
+  const stepper = createStepper({ ...deps, swapLoop, evidence, activeRuns: createActiveRuns(deps) });
   const announcer = createAnnouncer({ ...deps, swapLoop });
   const worker = createWorker({
     ...deps,

@@ -5,6 +5,7 @@ import { foundUnchanged } from './clear.ts';
 import { become, type Transition } from './result.ts';
 import { judgeRecord, nextLookMs, settle } from './steps.ts';
 import { unreported, withSeenTasks } from './unreported.ts';
+import { nextRegularLookMs } from './watch-times.ts';
 import { showsPrevious } from './which-attempt.ts';
 
 /**
@@ -31,7 +32,7 @@ export function observedWatching(
   const isStillPrevious = showsPrevious(record.previous, seen);
   // Also where a person's restart that was reported does not show yet.
   if (seen.state !== 'failed' || (isStillPrevious && record.previous?.mode == null)) {
-    const dueAtMs = nowMs + rules.timing.sweepIntervalMs;
+    const dueAtMs = nextRegularLookMs(record, rules.timing, nowMs);
     return become({ ...record, checks: 0, dueAtMs }, 'already_scheduled', 'attempt_running');
   }
   if (isStillPrevious && record.previous !== null) {

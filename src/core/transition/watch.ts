@@ -6,6 +6,7 @@ import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition } from './result.ts';
 import { settle } from './steps.ts';
 import { unreported } from './unreported.ts';
+import { nextRegularLookMs } from './watch-times.ts';
 
 interface Start {
   readonly startedBy: 'dagain' | 'person';
@@ -39,7 +40,7 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
       reason: start.reason,
     }),
     // What arrived meanwhile may be the new attempt's failure: look at once rather than after an interval.
-    dueAtMs: start.failures.length > 0 ? nowMs : nowMs + rules.timing.sweepIntervalMs,
+    dueAtMs: start.failures.length > 0 ? nowMs : nextRegularLookMs(record, rules.timing, nowMs),
     clearedAtMs: nowMs,
     startedBy: start.startedBy,
     checks: 0,

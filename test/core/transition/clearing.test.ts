@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/core/event.ts';
 import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
+import { BUILT_IN_TIMING } from '../../../src/core/rules.ts';
+import { nextRegularLookMs } from '../../../src/core/transition/watch-times.ts';
 import { transition } from '../../../src/core/transition.ts';
 import { ALERT, clearingRecord, FAILED_AT_MS, FINGERPRINT, RUN, waitingRecord } from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
@@ -119,7 +121,8 @@ describe('a clear that was accepted', () => {
   test('starts the next attempt, which is looked at after the sweep interval unless there is news of it', () => {
     const accepted = clearAnswered({ type: 'accepted', run: null });
     const after = decide(clearingRecord({ attempt: 3 }), accepted).next;
-    expect(after).toMatchObject({ phase: 'watching', attempt: 4, clearedAtMs: DUE_MS, dueAtMs: DUE_MS + 60_000 });
+    expect(after).toMatchObject({ phase: 'watching', attempt: 4, clearedAtMs: DUE_MS });
+    expect(after?.dueAtMs).toBe(nextRegularLookMs(RUN, BUILT_IN_TIMING, DUE_MS));
     expect(after?.history.at(-1)).toMatchObject({ type: 'attempt_started', attempt: 4 });
     const news = clearingRecord({ failuresMeanwhile: [failed().failure] });
     expect(decide(news, accepted).next).toMatchObject({ dueAtMs: DUE_MS });

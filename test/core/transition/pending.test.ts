@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/core/event.ts';
 import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
+import { BUILT_IN_TIMING } from '../../../src/core/rules.ts';
+import { nextRegularLookMs } from '../../../src/core/transition/watch-times.ts';
 import { transition } from '../../../src/core/transition.ts';
 import {
   confirmingRecord,
@@ -163,7 +165,8 @@ describe('the watched attempt', () => {
 
   test('is looked at again after the sweep interval while it runs, and without an answer', () => {
     const look = decide(watchingRecord({ checks: 3 }), seen('running', running(NEXT_ATTEMPT))).next;
-    expect(look).toMatchObject({ phase: 'watching', dueAtMs: NOW_MS + 60_000, checks: 0 });
+    expect(look).toMatchObject({ phase: 'watching', checks: 0 });
+    expect(look?.dueAtMs).toBe(nextRegularLookMs(RUN, BUILT_IN_TIMING, NOW_MS));
     const none = decide(watchingRecord(), unavailable()).next;
     expect(none).toMatchObject({ phase: 'watching', dueAtMs: NOW_MS + 2_000, checks: 1 });
   });
