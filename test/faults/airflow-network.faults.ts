@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { setStage } from './stage.ts';
 import { startToxiproxy, type ToxicLink, type Toxiproxy } from './toxiproxy.ts';
 import { TROUBLES } from './troubles.ts';
+import { until } from './until.ts';
 
 const FAULT_MS = 4_000;
 
@@ -56,7 +57,10 @@ describe('the answer of a clear is lost', () => {
       // Airflow carries the first clear out at once, and takes its time to answer.
       stage.airflow.faults.add({ route: 'clear', action: { type: 'delay', delayMs: 700, when: 'after' } });
       stage.trigger('run');
-      await expect.poll(() => stage.airflow.requests.count('clear'), { timeout: 60_000 }).toBeGreaterThan(0);
+      await until(
+        () => stage.airflow.requests.count('clear'),
+        (count) => count > 0,
+      );
       await (toxics === null ? proxy.cut() : proxy.poison(toxics));
       await pause(1_500);
       await proxy.heal();

@@ -6,6 +6,7 @@ import { type RedisServer, type RedisServerOptions, startRedis } from '../suppor
 import { startSentinel } from './sentinel.ts';
 import { type Stage, setStage } from './stage.ts';
 import { startToxiproxy, type Toxiproxy } from './toxiproxy.ts';
+import { until } from './until.ts';
 
 const FAULT_MS = 3_000;
 /** Built in. */
@@ -120,7 +121,10 @@ describe('what Redis forgets costs retries, and never adds one', () => {
       await stage.start();
       stage.trigger('before');
       for (let n = 1; n <= times; n += 1) {
-        await expect.poll(() => clearsIn(stage), { timeout: 60_000 }).toBeGreaterThanOrEqual(Math.min(n, 2));
+        await until(
+          () => clearsIn(stage),
+          (clears) => clears >= Math.min(n, 2),
+        );
         await redis.restart();
       }
       await expectNoClearTooMany(stage);
@@ -136,7 +140,10 @@ describe('what Redis forgets costs retries, and never adds one', () => {
       await between.poison([{ type: 'timeout', attributes: { timeout: 0 } }]);
       await stage.start();
       stage.trigger('before');
-      await expect.poll(() => clearsIn(stage), { timeout: 60_000 }).toBeGreaterThan(0);
+      await until(
+        () => clearsIn(stage),
+        (clears) => clears > 0,
+      );
       await primary.kill();
       await command(replica.port, 'REPLICAOF', 'NO', 'ONE');
       await address.leadTo(replica.port);
@@ -152,7 +159,10 @@ async function replicated(args: readonly string[] = []) {
   const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0', ...args] });
   const between = await toxiproxy.open(primary.port);
   const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', String(between.port)] });
-  await expect.poll(() => command(primary.port, 'INFO', 'replication'), { timeout: 60_000 }).toMatch(/state=online/);
+  await until(
+    () => command(primary.port, 'INFO', 'replication'),
+    (info) => /state=online/.test(String(info)),
+  );
   const address = await toxiproxy.open(primary.port);
   const stage = await setStage({ settings: { DAGAIN_REDIS_URL: `redis://127.0.0.1:${address.port}` } });
   const close = async () => {
@@ -192,7 +202,10 @@ describe('a failover behind one address', () => {
       await stage.start();
       await between.poison([{ type: 'timeout', attributes: { timeout: 0 } }]);
       // The primary has noticed that nobody follows.
-      await expect.poll(() => stage.send(callback()), { timeout: 60_000 }).toEqual({ status: 503, retryAfter: '1' });
+      await until(
+        () => stage.send(callback()),
+        ({ status }) => status === 503,
+      );
       stage.trigger('during');
       await pause(FAULT_MS);
       await primary.kill();

@@ -108,7 +108,7 @@ describe('a file that was damaged while the service was down', () => {
   test.each(Object.entries(DAMAGES))('%s: nothing is taken in, and nothing is cleared', async (_name, damage) => {
     const current = await start({ DAGAIN_RETRY_DELAY: '60s' });
     for (let n = 0; n < 20; n += 1) current.trigger(`run-${n}`);
-    await expect.poll(() => current.answered.length, { timeout: 10_000 }).toBeGreaterThanOrEqual(60);
+    await expect.poll(() => current.answered.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(60);
     await current.kill();
     // What is in the log would mend the file.
     const database = new DatabaseSync(file());
