@@ -123,6 +123,8 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
     ...common,
     phase: 'confirming',
     held: null,
+    // Where evidence was missing, the person's word stands for it; what the audit log shows is counted all the same.
+    countIs: 'checked',
     // The person's word counts more than what the failures said; their late callbacks are still known.
     failures: [wanted(rules, nowMs)],
     earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),

@@ -24,19 +24,19 @@ interface GiveUp {
 export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCheck {
   const giveUps: GiveUp[] = [];
   const accepted = new Set<string>();
-  let hasLost = false;
 
   function onGiveUp({ key, after }: SimEventOf<'swapped'>): void {
     const name = formatRunKey(key);
     // Whoever cancels knows.
     if (!isGivenUp(after) || hasEndedWell(after) || after.reason === 'cancelled_by_operator') return;
-    const alerts = after.outbox.filter((alert) => alert.kind === 'gave_up');
+    // Of this count: a run that was granted more may be given up again, while the first alert is still unsent.
+    const isOfThisCount = (incident: string) => incident.endsWith(`/${after.firstFailedAtMs}`);
+    const alerts = after.outbox.filter(({ kind, incident }) => kind === 'gave_up' && isOfThisCount(incident));
     const keys = new Set(alerts.filter(({ attempt }) => attempt === after.attempt).map((alert) => alert.dedupeKey));
-    // What the store forgot may be given up again, while the alert of the first time is still unsent.
-    const dedupeKey = (hasLost ? [...keys].at(-1) : [...keys][0]) ?? '';
+    const [dedupeKey = ''] = keys;
     const channels = alerts.filter((alert) => alert.dedupeKey === dedupeKey).map((alert) => alert.channel);
     const unheard = scenario.channels.filter((channel) => !channels.includes(channel));
-    if ((keys.size !== 1 && !hasLost) || unheard.length > 0) {
+    if (keys.size !== 1 || unheard.length > 0) {
       journal.violate('a give-up is told', `${name} (${after.reason}): no alert for ${unheard.join(', ')}`);
     }
     if (giveUps.some((one) => one.key === dedupeKey && !one.isLost)) {
@@ -56,7 +56,6 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
   }
 
   function onLoss(): void {
-    hasLost = true;
     for (const one of giveUps) one.isLost = true;
   }
 
