@@ -1,5 +1,6 @@
 import { type Check, type Finding, fail, ok, warn } from '../../core/finding.ts';
 import { toUnavailable, type Unavailable } from './answers.ts';
+import { readOwnClears } from './audit.ts';
 import type { Credentials } from './auth.ts';
 import type { ApiCall, ApiResult } from './client.ts';
 import { type AirflowLink, type AirflowOptions, askVersion, connectAirflow } from './connect.ts';
@@ -11,6 +12,8 @@ import type { AirflowVersion } from './versions.ts';
 
 /** Clocks further apart than this, in milliseconds, are told of; the `Date` header alone is up to a second old. */
 const TOLERATED_SKEW_MS = 30_000;
+/** How far back the audit log is read, in milliseconds: only whether it can be matters. */
+const RECENT_MS = 60_000;
 
 /** Checks of one Airflow and of what these credentials may do there. */
 export interface AirflowProbes {
@@ -41,7 +44,7 @@ export function createAirflowProbes(options: AirflowOptions): AirflowProbes {
       { name: 'credentials', run: onAirflow((found) => probeLogin(link, found, credentials)) },
       reading('read Dags', ['dags']),
       reading('read runs', ['dags', ALL, 'dagRuns']),
-      { name: 'audit log', run: onAirflow((found) => probeAuditLog(link, found, credentials)) },
+      { name: 'audit log', run: onAirflow((found) => probeAuditLog(link, options, found)) },
       { name: 'clear runs', run: onAirflow((found) => probeClear(link, found, credentials)) },
       { name: "airflow's clock", run: onAirflow((found) => probeClock(link, found, clock)) },
     ],
@@ -100,18 +103,30 @@ function readable({ name, result }: ApiResult, what: string, credentials: Creden
   return notAllowed(toUnavailable(name, result), credentials, what);
 }
 
-async function probeAuditLog(link: AirflowLink, { api }: AirflowVersion, credentials: Credentials): Promise<Finding> {
-  const call: ApiCall = { api, method: 'GET', segments: ['eventLogs'], query: { limit: '1' } };
-  const allowed = readable(await link.client.call(call, link.startLimit()), 'audit log', credentials);
-  if (allowed.result === 'warn') return allowed;
-  if (allowed.result === 'fail') {
-    return warn(allowed.found, `${allowed.remedy} Without it, lost state ends retries rather than being rebuilt.`);
+/** Where our name is known, the log is asked as the service asks it when its state is lost. */
+async function probeAuditLog(link: AirflowLink, options: AirflowOptions, version: AirflowVersion): Promise<Finding> {
+  const { ourName } = link;
+  const { clock, credentials } = options;
+  const asked =
+    ourName === null
+      ? await readLog(link, version)
+      : await readOwnClears({ ...link, clock, ourName }, clock.nowMs() - RECENT_MS, link.startLimit());
+  if (asked.type === 'unavailable') {
+    const refused = notAllowed(asked, credentials, 'audit log');
+    if (refused.result !== 'fail') return refused;
+    return warn(refused.found, `${refused.remedy} Without it, lost state ends retries rather than being rebuilt.`);
   }
-  if (link.ourName !== null) return ok(`allowed; our clears are those of "${link.ourName}"`);
+  if (ourName !== null) return ok(`allowed; our clears are those of "${ourName}"`);
   return warn(
     'allowed, but it is not known by which name it calls us',
     'Set DAGAIN_AIRFLOW_AUDIT_USER to the owner that the audit log shows for requests with these credentials.',
   );
+}
+
+async function readLog(link: AirflowLink, { api }: AirflowVersion): Promise<{ type: 'found' } | Unavailable> {
+  const call: ApiCall = { api, method: 'GET', segments: ['eventLogs'], query: { limit: '1' } };
+  const { name, result } = await link.client.call(call, link.startLimit());
+  return result.type === 'answer' && result.status === 200 ? { type: 'found' } : toUnavailable(name, result);
 }
 
 async function probeClock(link: AirflowLink, { api }: AirflowVersion, clock: { nowMs(): number }): Promise<Finding> {
