@@ -74,6 +74,9 @@ describe('an Airflow that allows everything', () => {
       'noted the dry run in its audit log',
     );
     expect((await findings([]))['clear runs']?.found).not.toContain('audit log');
+    // A refused one is not logged.
+    const refused = answering('POST', '/api/v1/dags/:dag/dagRuns/:run/clear', 403);
+    expect((await findings([refused], { version: '2.11.2' }))['clear runs']?.found).not.toContain('audit log');
   });
 });
 

@@ -30,8 +30,8 @@ export async function probeClear(
   const call: ApiCall = { api, method: 'POST', segments, body: { dry_run: true } };
   const { name, result } = await link.client.call(call, link.startLimit());
   const logged = api === 'v1' ? '; Airflow 2 has noted the dry run in its audit log' : '';
-  const where = `in a dry run on ${run.dagId}, and so are notes${logged}`;
-  if (result.type === 'answer' && result.status === 200) return ok(`allowed ${where}`);
+  const where = `in a dry run on ${run.dagId}, and so are notes`;
+  if (result.type === 'answer' && result.status === 200) return ok(`allowed ${where}${logged}`);
   const outage = toUnavailable(name, result);
   if (outage.reason === 'forbidden') {
     return fail(`refused ${where}: ${outage.detail}`, remedyFor(outage, credentials, 'clear runs'));
