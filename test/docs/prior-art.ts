@@ -254,10 +254,12 @@ export const PRIOR_ART: readonly PriorArt[] = [
     E2E,
     'DoNotRetryDagRun in one of two parallel failures forbids the retry of both',
   ),
-  notYet(
+  row(
     'Dagster',
     'retry number and outcome shown on the run',
-    'the run view has them; a note on the run in Airflow does not',
+    "the run's note in Airflow, and the run view",
+    'test/airflow-simulation/notes.test.ts',
+    'are written, replaced and taken away, and a person’s text stays',
   ),
   row('Coflux', '`retries=N`', '`retries: N`', 'test/core/resolve-policy.test.ts', 'N sets only the cap'),
   row(
