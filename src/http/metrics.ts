@@ -26,6 +26,8 @@ export function createPrometheusTelemetry({ registry }: { registry: Registry }):
     metrics.clears.inc({ outcome }, 0);
   }
   for (const how of ['emptied', 'set_back']) metrics.storeLosses.inc({ how }, 0);
+  for (const result of ['taken_up', 'stopped_by_person', 'audit_log_untold']) metrics.found.inc({ result }, 0);
+  for (const result of ['read', 'unavailable']) metrics.searches.inc({ result }, 0);
   return {
     reported: (decision, reason) => metrics.callbacks.inc({ decision, reason }),
     stepped: (reason) => metrics.steps.inc({ reason }),
