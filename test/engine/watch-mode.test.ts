@@ -9,7 +9,7 @@ import { createMetricsRegistry, createPrometheusTelemetry } from '../../src/http
 import { createAirflow } from '../../src/orchestrator/airflow/airflow.ts';
 import { createApiScenario } from '../airflow-simulation/api-scenario.ts';
 import { createAirflowDispatcher } from '../support/airflow/dispatcher.ts';
-import { type DagDefinition, fail, succeed } from '../support/airflow/model/dag-definition.ts';
+import { type DagDefinition, fail, lost, succeed } from '../support/airflow/model/dag-definition.ts';
 import { createMemoryStore } from './memory-store.ts';
 
 const SILENT = { taskFailed: false, runFailed: false, runSucceeded: false };
@@ -22,6 +22,7 @@ const dag = (dagId: string, script: DagDefinition['tasks'][number]['script'], ta
 const DAGS = [
   dag('fails_twice', [fail(), fail(), succeed()]),
   dag('fails_for_ever', [fail()]),
+  dag('loses_its_worker', [lost()]),
   dag('switched_off', [fail()], ['dagain/max_retries=0']),
 ];
 const LOG: Log = { debug() {}, info() {}, warn() {}, error() {} };
@@ -90,6 +91,18 @@ describe.each(['2.11', '3.0', '3.3'] as const)('Airflow %s without a single call
     }
     await timers.advanceBy(1_800_000);
     expect(clears()).toBe(2);
+    await stop();
+  });
+
+  test('a lost worker is told from a failure of the task', async () => {
+    const { model, timers, store, stop } = await setUp(version);
+    const found = async (dagId: string) => {
+      model.trigger({ dagId, dagRunId: 'r1' });
+      await timers.advanceUntil(() => store.get({ dagId, dagRunId: 'r1' }) !== null, 1_800_000);
+      return store.get({ dagId, dagRunId: 'r1' })?.failures[0]?.failureClass;
+    };
+    expect(await found('loses_its_worker')).toBe('infra');
+    expect(await found('fails_for_ever')).toBe('task_error');
     await stop();
   });
 

@@ -63,6 +63,8 @@ function vanish(dependencies: TaskStateContext, attempt: Try, behaviour: Vanishi
     const state = failureState(attempt, world);
     const isOwn = instance.execution === execution && instance.state === 'running';
     const expected = behaviour.callbacks ?? (isLost ? lostCallbacks : killedCallbacks);
+    // Airflow 3's supervisor sees its process die and tells of a failure like any other.
+    if (isOwn && (isLost || killedCallbacks > 0)) noteLoss(world, run, instance);
     const calls = run.dag.callbacks.taskFailed && isOwn && state === 'failed' ? expected : 0;
     const callback = taskFailed({ ...attempt, behaviour }, world.traits, world.timers.nowMs());
     for (let call = 0; call < calls; call += 1) {
@@ -75,6 +77,11 @@ function vanish(dependencies: TaskStateContext, attempt: Try, behaviour: Vanishi
   };
   if (isLost) execution.cancelNext = world.timers.schedule(latency(world, 'zombieMs'), notice);
   else notice();
+}
+
+/** The scheduler's own row in the audit log. */
+function noteLoss({ audit }: World, { dagId, dagRunId }: Run, { task, mapIndex, tryNumber }: TaskInstance): void {
+  audit.add({ event: 'heartbeat timeout', dagId, dagRunId, taskId: task.taskId, mapIndex, tryNumber });
 }
 
 export function killProcess(dependencies: TaskStateContext, attempt: Try): void {
