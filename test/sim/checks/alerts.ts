@@ -69,7 +69,8 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
       if (event.type === 'alerted') onAccepted(event);
       if (event.type === 'store_lost') onLoss();
       // Whoever resets a run waives what has not been told of it.
-      if (event.type === 'operating' && event.action === 'reset') waive(formatRunKey(event.key));
+      const isOperation = event.type === 'operating' || event.type === 'answered';
+      if (isOperation && event.action === 'reset') waive(formatRunKey(event.key));
     },
     owed: () =>
       giveUps.filter(({ missing, isLost }) => missing.size > 0 && !isLost).map(({ name, key }) => `${name}: ${key}`),

@@ -60,7 +60,9 @@ export function checkCounts(context: CheckContext): Watcher {
     const closedMs = (isGivenUp(after) ? after.fingerprint?.startedAtMs : null) ?? count.lookedAtMs;
     if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= closedMs) open(count);
     if (isEnd) count.restartedAtMs = null;
-    if (before !== null && after !== null && after.retriesUsed < before.retriesUsed && count.clears > 0) {
+    // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
+    const isAnew = before !== null && after !== null && after.retriesUsed < before.retriesUsed;
+    if (isAnew && count.clears > 0 && lostUntilMs === 0) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
     }
     if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed) {
