@@ -55,7 +55,8 @@ test('real timers run as fast as they are told to, and stop', async () => {
   const timers = createRealTimers({ speed: 1_000 });
   const startMs = timers.nowMs();
   await new Promise<void>((resolve) => timers.schedule(5_000, resolve));
-  expect(timers.nowMs() - startMs).toBeGreaterThanOrEqual(4_900);
+  // A timer of five real milliseconds may fire one too early.
+  expect(timers.nowMs() - startMs).toBeGreaterThanOrEqual(4_000);
   timers.schedule(0, () => expect.unreachable());
   timers.stop();
 });

@@ -90,12 +90,22 @@ const CORE: readonly Mutant[] = [
       },
     ],
   },
-  mutant(
-    'the due time is ignored',
-    'core/transition/observed-waiting.ts',
-    'if (nowMs < record.retryAtMs) {',
-    'if (false) {',
-  ),
+  {
+    name: 'the due time is ignored',
+    patches: [
+      {
+        file: 'core/transition/observed-waiting.ts',
+        search: 'if (nowMs < record.retryAtMs) {',
+        replace: 'if (false) {',
+      },
+      // Evidence is gathered only for a retry that is due, and none is spent without it.
+      {
+        file: 'core/evidence.ts',
+        search: "return record.phase === 'waiting' && nowMs >= record.retryAtMs;",
+        replace: "return record.phase === 'waiting';",
+      },
+    ],
+  },
   mutant(
     'unsent alerts are dropped when the run ends well',
     'core/transition/end.ts',
