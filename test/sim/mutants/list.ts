@@ -197,6 +197,7 @@ const CORE: readonly Mutant[] = [
         search: 'return record.held === null && record.dueAtMs !== null',
         replace: 'return record.dueAtMs !== null',
       },
+      { file: 'core/evidence.ts', search: 'if (record.held !== null) return false;', replace: '' },
     ],
   },
 ];
