@@ -60,8 +60,16 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
     if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = isUnseen(key, after);
+    if (after === null) checkRemoval(key, before);
     if (after === null) ended(key, 'removed');
     else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
+  }
+
+  /** A retry that is spent is forgotten only when the run has succeeded or is gone; a person may have acted just now. */
+  function checkRemoval(key: RunKey, before: RunRecord | null): void {
+    const isJustNow = nowMs() - knownOf(key).personAtMs < 60_000;
+    if (before?.phase !== 'clearing' || isJustNow || model.run(key)?.state !== 'failed') return;
+    journal.violate('only what is over is forgotten', formatRunKey(key));
   }
 
   /** Whether nobody could have known which attempt it is that is given up here. */

@@ -304,8 +304,8 @@ const ADAPTER: readonly Mutant[] = [
   mutant(
     'any 404 means that the run is gone',
     'orchestrator/airflow/answers.ts',
-    "if (NoSuchRoute.safeParse(answer.json).success) return 'route';",
-    "return 'run';",
+    "if (!sentences.success) return 'unknown';",
+    "if (!sentences.success) return 'run';",
   ),
 ];
 

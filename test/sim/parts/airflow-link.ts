@@ -49,7 +49,7 @@ async function carry(deps: AirflowLinkDeps, request: AirflowRequest): Promise<Ai
   const { key } = meaning;
   if (meaning.type === 'clear' && key !== null)
     journal.tell({ type: 'clear_sent', by: life.name, key, request: number });
-  const fault = drawFault(deps);
+  const fault = drawFault(deps, meaning);
   await sleep(timers, wayMs(deps, MAX_WAY_MS));
   const response = await serve(deps, request, meaning, number, fault);
   const backMs = wayMs(deps, 30_000);
@@ -99,8 +99,12 @@ function wayMs({ dice, weather }: AirflowLinkDeps, maxMs: number): number {
 }
 
 /** A proxy's refusals and failures come before Airflow sees the request; answers break before and after. */
-function drawFault({ dice, weather, outages }: AirflowLinkDeps): FaultAction | null {
+function drawFault({ dice, weather, outages }: AirflowLinkDeps, { type }: Meaning): FaultAction | null {
   if (!outages.isOut() && !dice.chance(weather().faulty)) return null;
+  // One that will never be accepted ends the run's retries: often enough to be seen.
+  if (type === 'clear' && dice.chance(0.15)) {
+    return { type: 'status', status: dice.pick([400, 405, 422]), when: 'before' };
+  }
   const when = dice.pick(['before', 'after'] as const);
   const drawn = dice.whole(0, 11);
   if (drawn < 3) return { type: 'status', status: dice.pick([500, 502, 503, 504]), when };
