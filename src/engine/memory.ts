@@ -17,7 +17,7 @@ const MAX_LOOK_BACK_MS = 2 * LOOK_BACK_MS;
 
 export interface MemoryDeps {
   readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark'>;
-  readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe'>;
+  readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe' | 'auditTrail'>;
   readonly swapLoop: Pick<SwapLoop, 'apply'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -116,6 +116,10 @@ export function createMemory(deps: MemoryDeps): Memory {
     const seen = await deps.orchestrator.observe(key);
     if (seen.type === 'unavailable') return false;
     if (seen.type === 'missing' || seen.state === 'success') return true;
+    const trail = await deps.orchestrator.auditTrail(key);
+    if (trail.type === 'unavailable') return false;
+    // A count that ended well leaves no record, and what a person has started since begins another one.
+    if (trail.entries.findLast(({ action }) => action === 'cleared')?.isOurs === false) return true;
     const detail = 'the audit log shows clears of ours';
     const lost = { type: 'state_lost', problem: 'missing', detail, clears } as const;
     const { before, next } = await deps.swapLoop.apply(key, lost);

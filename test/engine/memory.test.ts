@@ -46,6 +46,18 @@ test.each(['success', 'missing'] as const)('of a run that has ended well nothing
   expect(store.get(RUN)).toBeNull();
 });
 
+test('what a person has restarted since is not taken for an attempt of ours', async () => {
+  const { memory, timers, store, script } = setUp();
+  const entry = (atMs: number, isOurs: boolean) =>
+    ({ action: 'cleared', atMs, isOurs, owner: isOurs ? 'dagain' : 'anna', taskId: null }) as const;
+  const entries = [entry(1, true), entry(2, false)];
+  script.auditTrail = async () => ({ type: 'found', entries, isComplete: true, knowsUs: true });
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect(store.get(RUN)).toBeNull();
+});
+
 test('while a run cannot be looked at, the search is not over', async () => {
   const { memory, timers, store, script, asked } = setUp();
   const { observe } = script;
