@@ -32,6 +32,8 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     // Of this count: a run that was granted more may be given up again, while the first alert is still unsent.
     const isOfThisCount = (incident: string) => incident.endsWith(`/${after.firstFailedAtMs}`);
     const alerts = after.outbox.filter(({ kind, incident }) => kind === 'gave_up' && isOfThisCount(incident));
+    // Also whoever sets it to failed, but where somebody has been told of it before.
+    if (after.reason === 'stopped_by_person' && alerts.length === 0) return;
     const keys = new Set(alerts.filter(({ attempt }) => attempt === after.attempt).map((alert) => alert.dedupeKey));
     const [dedupeKey = ''] = keys;
     const channels = alerts.filter((alert) => alert.dedupeKey === dedupeKey).map((alert) => alert.channel);

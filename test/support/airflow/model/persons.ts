@@ -25,13 +25,22 @@ interface Dependencies {
   readonly wakeScheduler: () => void;
 }
 
+/** Asked for dry, a request is not logged. */
+const IN_EARNEST = { dry_run: false, method: 'POST' };
+
 export function createPerson(name: string, dependencies: Dependencies): Person {
   const { world, clearing, wakeScheduler } = dependencies;
   const { api } = world.traits;
 
   // The interface of Airflow 3 speaks the REST API; that of Airflow 2 has views of its own.
-  const act = (key: RunKey, [event2, event3]: readonly [string, string], action: (run: Run) => void): boolean => {
-    world.audit.add({ event: api === 'v1' ? event2 : event3, ...key, owner: name });
+  const act = (
+    key: RunKey,
+    [event2, event3]: readonly [string, string],
+    body: object,
+    action: (run: Run) => void,
+  ): boolean => {
+    const extra = JSON.stringify(api === 'v1' ? { ...key, confirmed: 'true' } : body);
+    world.audit.add({ event: api === 'v1' ? event2 : event3, ...key, owner: name, extra });
     const run = findRun(world, key);
     if (run === undefined) return false;
     action(run);
@@ -39,7 +48,9 @@ export function createPerson(name: string, dependencies: Dependencies): Person {
   };
 
   const mark = (key: RunKey, state: 'success' | 'failed') => {
-    return act(key, [`dagrun_${state}`, 'patch_dag_run'], (run) => markRun(dependencies, run, state, name));
+    return act(key, [`dagrun_${state}`, 'patch_dag_run'], { state, method: 'PATCH' }, (run) =>
+      markRun(dependencies, run, state, name),
+    );
   };
 
   const setPaused = (dagId: string, isPaused: boolean) => {
@@ -52,22 +63,25 @@ export function createPerson(name: string, dependencies: Dependencies): Person {
 
   return {
     clear: (key, { onlyFailed = false } = {}) => {
-      return act(key, ['dagrun_clear', 'clear_dag_run'], (run) => clearing.clearRun(run, { owner: name, onlyFailed }));
+      return act(key, ['dagrun_clear', 'clear_dag_run'], { ...IN_EARNEST, only_failed: onlyFailed }, (run) =>
+        clearing.clearRun(run, { owner: name, onlyFailed }),
+      );
     },
     clearTask: (key, taskId) => {
-      return act(key, ['clear', 'post_clear_task_instances'], (run) =>
+      return act(key, ['clear', 'post_clear_task_instances'], { ...IN_EARNEST, task_ids: [taskId] }, (run) =>
         clearing.clearTasks(run, { owner: name, taskIds: [taskId], includeDownstream: true, onlyFailed: false }),
       );
     },
     markSuccess: (key) => mark(key, 'success'),
     markFailed: (key) => mark(key, 'failed'),
     setNote: (key, note) => {
-      return act(key, ['set_dag_run_note', 'patch_dag_run'], (run) => {
+      return act(key, ['set_dag_run_note', 'patch_dag_run'], { note, method: 'PATCH' }, (run) => {
         run.note = note;
         record(run, world.timers.nowMs(), 'note', note);
       });
     },
-    deleteRun: (key) => act(key, ['dagrun_delete', 'delete_dag_run'], (run) => deleteRun(dependencies, run)),
+    deleteRun: (key) =>
+      act(key, ['dagrun_delete', 'delete_dag_run'], { method: 'DELETE' }, (run) => deleteRun(dependencies, run)),
     pause: (dagId) => setPaused(dagId, true),
     unpause: (dagId) => setPaused(dagId, false),
     deleteDag(dagId) {
