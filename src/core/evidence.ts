@@ -31,7 +31,10 @@ export type Verdict =
   | { readonly type: 'missed'; readonly missed: number; readonly firstOursAtMs: number | null; readonly detail: string }
   | { readonly type: 'contradicts'; readonly detail: string };
 
-type Count = Pick<RecordIn<'waiting'>, 'clearsSent' | 'logOffset' | 'countIs' | 'clearNumber' | 'attemptStartedAtMs'>;
+type Count = Pick<
+  RecordIn<'waiting'>,
+  'clearsSent' | 'logOffset' | 'countIs' | 'earlierCount' | 'clearNumber' | 'attemptStartedAtMs'
+>;
 
 /** How far the orchestrator's clock may be from ours. */
 const CLOCK_SLACK_MS = 60_000;
@@ -77,7 +80,9 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
     // A count that ended well leaves no record; a person's restart after it shows that this is another one.
     const isOfEarlierCount =
       count.countIs === 'unchecked' && !restarts.isLastOurs && isRemembered(restarts.firstOursAtMs);
-    if (isOfEarlierCount) return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+    // It was indeed a person who restarted the given-up run; what the record does not know of came before.
+    const isOfGivenUpCount = count.earlierCount !== null && !restarts.isLastOurs;
+    if (isOfEarlierCount || isOfGivenUpCount) return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
     const detail = `the audit log shows ${restarts.ours} clears of ours, the record knew of ${known}`;
     return { type: 'missed', missed, firstOursAtMs: restarts.firstOursAtMs, detail };
   }

@@ -81,6 +81,15 @@ export type Told = z.infer<typeof Told>;
 
 export const Held = z.strictObject({ actor: z.string(), comment: z.string(), atMs: TimeMs });
 
+/** What a count that was begun anew had come to before. */
+export const EarlierCount = z.strictObject({
+  retriesUsed: Count,
+  retriesUsedByClass: z.partialRecord(FailureClass, Count),
+  granted: Count,
+  firstFailedAtMs: TimeMs,
+});
+export type EarlierCount = z.infer<typeof EarlierCount>;
+
 /** What an attempt looked like when it was restarted. */
 export const PreviousAttempt = z.strictObject({
   fingerprint: Fingerprint,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { FailureClass, Strategy } from './policy.ts';
 import {
   Count,
+  EarlierCount,
   Failure,
   Fingerprint,
   Held,
@@ -15,6 +16,7 @@ import { Id, type RunKey } from './run-key.ts';
 
 export {
   AlertKind,
+  EarlierCount,
   Failure,
   Fingerprint,
   HistoryEntry,
@@ -39,6 +41,8 @@ const common = {
   logOffset: z.int(),
   /** How the count stands against the orchestrator's audit log: not held against it yet, held, or known to be lost. */
   countIs: z.enum(['unchecked', 'checked', 'lost']),
+  /** The count of the given-up run that this one replaces because a person seemed to restart it; null once that is held against the log. */
+  earlierCount: EarlierCount.nullable(),
   /** The cap as last decided, for display: the policy in force decides anew each time. */
   maxRetries: Count,
   firstFailedAtMs: TimeMs,

@@ -61,6 +61,7 @@ const FIRST_FAILURE = {
   clearsSent: 0,
   logOffset: 0,
   countIs: 'unchecked',
+  earlierCount: null,
   maxRetries: 2,
   granted: 0,
   firstFailedAtMs: FAILED_AT_MS,

@@ -2,7 +2,7 @@ import type { FailureReported } from '../event.ts';
 import type { PreviousAttempt, RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { beginCount, learned, overrideOf } from './count.ts';
-import { type CommonFields, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
+import { type CommonFields, earlierCountOf, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { isOfLaterAttempt, namesAttempt } from './which-attempt.ts';
 
@@ -31,6 +31,7 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
 function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
   const { outbox, told, history, clearsSent, logOffset, countIs, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
+  const isForgotten = record.reason === 'reset_by_operator';
   const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
     ...freshFields(record, nowMs),
@@ -40,9 +41,11 @@ function newCount(record: GivenUp, event: FailureReported, nowMs: number): Commo
     clearsSent,
     logOffset,
     countIs,
+    // Where a person has had it counted anew, it is certain.
+    earlierCount: isForgotten ? null : earlierCountOf(record),
     held,
     previous,
-    attempt: record.reason === 'reset_by_operator' ? record.attempt : record.attempt + 1,
+    attempt: isForgotten ? record.attempt : record.attempt + 1,
     earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),
     override: overrideOf(event) ?? record.override,
     ...learned(record, event),

@@ -1,4 +1,4 @@
-import type { Failure, HistoryEntry, RecordIn, RunRecord } from '../record.ts';
+import type { EarlierCount, Failure, HistoryEntry, RecordIn, RunRecord } from '../record.ts';
 import type { RunKey } from '../run-key.ts';
 
 const MAX_HISTORY = 60;
@@ -34,6 +34,7 @@ export function commonOf(record: RunRecord): CommonFields {
     clearsSent: record.clearsSent,
     logOffset: record.logOffset,
     countIs: record.countIs,
+    earlierCount: record.earlierCount,
     maxRetries: record.maxRetries,
     firstFailedAtMs: record.firstFailedAtMs,
     granted: record.granted,
@@ -62,6 +63,7 @@ export function freshFields(key: RunKey, nowMs: number): CommonFields {
     clearsSent: 0,
     logOffset: 0,
     countIs: 'unchecked',
+    earlierCount: null,
     maxRetries: 0,
     firstFailedAtMs: nowMs,
     granted: 0,
@@ -76,6 +78,12 @@ export function freshFields(key: RunKey, nowMs: number): CommonFields {
     told: [],
     history: [],
   };
+}
+
+/** What a person restarts after we gave up is counted anew; what was counted is kept until it is sure that it was a person. */
+export function earlierCountOf(record: CommonFields): EarlierCount {
+  const { retriesUsed, retriesUsedByClass, granted, firstFailedAtMs } = record;
+  return record.earlierCount ?? { retriesUsed, retriesUsedByClass, granted, firstFailedAtMs };
 }
 
 /** Adds a line to the timeline; the first lines and the latest ones are kept. */

@@ -77,8 +77,9 @@ function notSettledInTime(
 }
 
 /** What callbacks have told of the attempt that failed: by it a later one, a person's, is told from it. */
-function toldMarks({ attemptStartedAtMs }: RecordIn<'confirming'>): Fingerprint | null {
-  if (attemptStartedAtMs === null) return null;
+function toldMarks({ attemptStartedAtMs, countIs }: RecordIn<'confirming'>): Fingerprint | null {
+  // Where the record was lost, nothing tells a late callback of an earlier attempt from one of this.
+  if (attemptStartedAtMs === null || countIs === 'lost') return null;
   return { queuedAtMs: null, startedAtMs: attemptStartedAtMs, endedAtMs: null };
 }
 

@@ -103,6 +103,7 @@ function clearWhenDue(
   const next: Waiting = {
     ...record,
     countIs: 'checked',
+    earlierCount: null,
     logOffset: verdict.logOffset,
     maxRetries: judgement.maxRetries,
     outbox: [...record.outbox, ...untold],
@@ -128,13 +129,16 @@ function countMissed(
   rules: Rules,
   nowMs: number,
 ): Transition {
+  const known = record.earlierCount ?? record;
   const counted: Waiting = {
     ...record,
+    ...record.earlierCount,
     countIs: 'checked',
+    earlierCount: null,
     attempt: record.attempt + missed,
-    retriesUsed: record.retriesUsed + missed,
+    retriesUsed: known.retriesUsed + missed,
     clearsSent: record.clearsSent + missed,
-    firstFailedAtMs: Math.min(record.firstFailedAtMs, firstOursAtMs ?? record.firstFailedAtMs),
+    firstFailedAtMs: Math.min(known.firstFailedAtMs, firstOursAtMs ?? known.firstFailedAtMs),
     history: withHistory(record.history, {
       atMs: nowMs,
       type: 'count_rebuilt',
@@ -143,6 +147,8 @@ function countMissed(
       detail,
     }),
   };
+  // The store has been set back: what seemed a person's restart of a given-up run may have been this retry of ours.
+  if (record.earlierCount !== null) return giveUp(counted, 'state_lost', seen.fingerprint, rules, nowMs, detail);
   const judgement = judgeRecord(counted, rules, nowMs);
   if (!judgement.retry) return refuse(counted, judgement, seen.fingerprint, rules, nowMs, detail);
   const endedAtMs = seen.fingerprint.endedAtMs ?? nowMs;

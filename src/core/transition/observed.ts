@@ -4,6 +4,7 @@ import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, repeatClear } from './clear.ts';
 import { end } from './end.ts';
+import { earlierCountOf } from './fields.ts';
 import { observedConfirming } from './observed-confirming.ts';
 import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
@@ -107,7 +108,8 @@ function observedGivenUp(
 
 /** What a person restarts after we gave up is counted anew. */
 function withNewCount<R extends RunRecord>(record: R, nowMs: number): R {
-  return { ...record, retriesUsed: 0, retriesUsedByClass: {}, granted: 0, firstFailedAtMs: nowMs };
+  const earlierCount = earlierCountOf(record);
+  return { ...record, earlierCount, retriesUsed: 0, retriesUsedByClass: {}, granted: 0, firstFailedAtMs: nowMs };
 }
 
 /** Nothing is known that would need the orchestrator. */

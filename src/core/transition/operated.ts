@@ -43,6 +43,7 @@ function reset(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number)
     retriesUsed: 0,
     retriesUsedByClass: {},
     granted: 0,
+    earlierCount: null,
     failures: [],
     held: null,
     outbox: [],
@@ -125,6 +126,7 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
     held: null,
     // Where evidence was missing, the person's word stands for it; what the audit log shows is counted all the same.
     countIs: 'checked',
+    earlierCount: null,
     // The person's word counts more than what the failures said; their late callbacks are still known.
     failures: [wanted(rules, nowMs)],
     earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),

@@ -89,6 +89,15 @@ function commonWith(outbox: fc.Arbitrary<PendingAlert[]>, held = seldom(fc.const
     clearsSent: count,
     logOffset: fc.constantFrom(0, 0, 1, -1),
     countIs: fc.constantFrom('unchecked', 'checked', 'lost'),
+    earlierCount: fc.option(
+      fc.record({
+        retriesUsed: fc.nat(3),
+        retriesUsedByClass: fc.constant({}),
+        granted: fc.nat(2),
+        firstFailedAtMs: fc.constant(FAILED_AT_MS - 1_000),
+      }),
+      { nil: null },
+    ),
     maxRetries: count,
     firstFailedAtMs: anyTime,
     granted: fc.constantFrom(0, 0, 1),

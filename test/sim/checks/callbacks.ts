@@ -79,6 +79,9 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
 
   return (event) => {
     if (event.type === 'store_lost') onLoss();
+    // A reset and the failure that comes with it may share one swap.
+    const isReset = (event.type === 'operating' || event.type === 'answered') && event.action === 'reset';
+    if (isReset) forbidden.delete(formatRunKey(event.key));
     if (event.type === 'swapped') onSwap(event);
     if (event.type === 'reported') callbacksOf(event).add(event.callback);
     if (event.type === 'refused' || event.type === 'accepted') callbacksOf(event).delete(event.callback);

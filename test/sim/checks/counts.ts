@@ -60,9 +60,10 @@ export function checkCounts(context: CheckContext): Watcher {
     const closedMs = (isGivenUp(after) ? after.fingerprint?.startedAtMs : null) ?? count.lookedAtMs;
     if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= closedMs) open(count);
     if (isEnd) count.restartedAtMs = null;
-    // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
     const isAnew = before !== null && after !== null && after.retriesUsed < before.retriesUsed;
-    if (isAnew && count.clears > 0 && lostUntilMs === 0) {
+    // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
+    const isOpen = lostUntilMs !== 0 && after?.earlierCount !== null;
+    if (isAnew && count.clears > 0 && !isOpen) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
     }
     if (after?.phase === 'clearing' && after.retriesUsed !== before?.retriesUsed) {

@@ -30,6 +30,7 @@ interface Knowledge {
 export function checkRest(context: CheckContext, keys: () => readonly RunKey[], alerts: AlertCheck): RestCheck {
   const { journal, model, nowMs, stored } = context;
   const knowledge = new Map<string, Knowledge>();
+  let lostAtMs = -1;
 
   function knownOf(key: RunKey): Knowledge {
     const name = formatRunKey(key);
@@ -55,13 +56,14 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
       if (event.decision === 'not_retryable') ended(event.key, 'not retryable');
     }
     // What was only in the store is forgotten; what is in Airflow's audit log must still come to an end.
+    if (event.type === 'store_lost') lostAtMs = nowMs();
     if (event.type === 'store_lost') for (const known of knowledge.values()) known.failures.clear();
     if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
     if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = isUnseen(key, after);
     if (after === null) checkRemoval(key, before);
-    if (after === null) ended(key, 'removed');
+    if (after === null) ended(key, before?.retriesUsed === 0 ? 'removed, nothing spent' : 'removed');
     else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
   }
 
@@ -92,7 +94,9 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     const last = run.attempts.at(-1);
     // What a person has marked since need not concern us any more.
     if (last?.startedBy !== 'dagain' || known.personAtMs >= last.requestedAtMs) return;
-    if (!alerts.hasToldSince(name, last.requestedAtMs)) {
+    // Nobody is told of failures where retries are off; that this one was ours went with the store.
+    const isForgotten = lostAtMs >= last.requestedAtMs && isRefusal(known.how);
+    if (!isForgotten && !alerts.hasToldSince(name, last.requestedAtMs)) {
       journal.violate('every failed run comes to an end', `${name}: our last attempt failed and nobody was told`);
     }
   }
@@ -114,6 +118,10 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
       for (const one of alerts.owed()) journal.violate('a give-up is told', `nobody has accepted ${one}`);
     },
   };
+}
+
+function isRefusal(how: string): boolean {
+  return how === 'removed, nothing spent' || how === 'not retryable';
 }
 
 function isOver(run: Run | undefined): boolean {
