@@ -88,6 +88,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     log,
     telemetry,
     writesNotes: environment.DAGAIN_NOTES === 'on',
+    isShadow: environment.DAGAIN_MODE === 'shadow',
     ...searchFrom(environment),
   });
   registerStoreGauges({ registry, count: () => store.count(clock.nowMs()) });
@@ -112,6 +113,7 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
 
   async function start(): Promise<{ url: string }> {
     for (const warning of await store.warnings()) log.warn({ store: state.name }, warning);
+    if (environment.DAGAIN_MODE === 'shadow') log.warn({ mode: 'shadow' }, 'shadow mode: nothing is cleared');
     if (channels.length === 0) log.warn({}, 'no alert channel is configured: give-ups show only in logs and metrics');
     const url = await listen(server, host, port);
     engine.start();

@@ -56,10 +56,11 @@ function firingName({ kind, isOutdated }: Alert): AlertName | null {
 }
 
 /** The same for every message on one incident: to Alertmanager they are the alert's identity. */
-function labelsOf({ key, incident }: Alert, name: AlertName): object {
+function labelsOf({ key, incident, isShadow }: Alert, name: AlertName): object {
   return {
     alertname: name,
-    severity: SEVERITIES[name],
+    // Nothing has to be done about what only would have been.
+    severity: isShadow ? 'info' : SEVERITIES[name],
     service: 'dagain',
     dag_id: oneLine(key.dagId, 250),
     dag_run_id: oneLine(key.dagRunId, 250),

@@ -59,7 +59,8 @@ function triggerOf(alert: Alert, routingKey: string, key: string, severity: 'cri
     payload: {
       summary: oneLine(summarise(alert), MAX_SUMMARY_LENGTH),
       source: sourceOf(alert),
-      severity,
+      // Nothing has to be done about what only would have been.
+      severity: alert.isShadow ? 'info' : severity,
       timestamp: new Date(alert.createdAtMs).toISOString(),
       component: dagId,
       class: alert.reason,

@@ -8,6 +8,8 @@ export interface Alert {
   /** The same for all alerts of one count of a run: a receiver opens one incident for them, and `recovered` closes it. */
   readonly incident: string;
   readonly kind: AlertKind;
+  /** Shadow mode: what it tells of would have been done, and was not. */
+  readonly isShadow: boolean;
   /** It tells of an attempt, comes late, and the run has been given up or has ended meanwhile: it must open nothing. */
   readonly isOutdated: boolean;
   readonly key: RunKey;

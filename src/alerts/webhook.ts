@@ -27,6 +27,7 @@ export function toPayload(alert: Alert): object {
     dedupe_key: alert.dedupeKey,
     incident_key: alert.incident,
     type: alert.kind,
+    mode: alert.isShadow ? 'shadow' : 'active',
     summary: summarise(alert),
     dag_id: key.dagId,
     dag_run_id: key.dagRunId,

@@ -5,17 +5,23 @@ import { oneLine } from './text.ts';
 
 const MAX_MESSAGE_LENGTH = 300;
 const MAX_CAUSES = 5;
+/** Nothing is done in shadow mode, and nobody should take it for done. */
+const SHADOW = '[shadow] ';
 /** Longer links are left out: some receivers refuse the whole message for one. */
 const MAX_LINK_LENGTH = 900;
 
 /** A few words without anything that comes from outside. */
-export function titleOf({ kind }: Alert): string {
+export function titleOf(alert: Alert): string {
+  return `${alert.isShadow ? SHADOW : ''}${titleOfKind(alert)}`;
+}
+
+function titleOfKind({ kind, isShadow }: Alert): string {
   switch (kind) {
     case 'gave_up':
       return 'Dag run failed for good';
     case 'attempt_failed':
     case 'first_failure':
-      return 'Dag run failed, will be retried';
+      return `Dag run failed, ${isShadow ? 'would' : 'will'} be retried`;
     case 'recovered':
       return 'Dag run recovered';
   }
@@ -23,14 +29,15 @@ export function titleOf({ kind }: Alert): string {
 
 /** One line for people. */
 export function summarise(alert: Alert): string {
-  const run = `Dag run ${oneLine(formatRunKey(alert.key), 501)}`;
+  const will = alert.isShadow ? 'would' : 'will';
+  const run = `${alert.isShadow ? SHADOW : ''}Dag run ${oneLine(formatRunKey(alert.key), 501)}`;
   const used = `${alert.retriesUsed} of ${alert.maxRetries} retries used`;
   switch (alert.kind) {
     case 'gave_up':
-      return `${run} failed and will not be retried (${alert.reason}; ${used})`;
+      return `${run} failed and ${will} not be retried (${alert.reason}; ${used})`;
     case 'attempt_failed':
     case 'first_failure':
-      return `${run} failed on attempt ${alert.attempt} and will be retried (${used})`;
+      return `${run} failed on attempt ${alert.attempt} and ${will} be retried (${used})`;
     case 'recovered':
       return `${run} succeeded on attempt ${alert.attempt} (${used})`;
   }

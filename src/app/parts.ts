@@ -149,6 +149,7 @@ export function createPolicySource(parts: PolicyParts): { source: PolicySource; 
     timing: timingFrom(environment),
     alertChannels: channels.map((channel) => channel.name),
     tags: createDagTags({ orchestrator, clock, log }),
+    isShadow: environment.DAGAIN_MODE === 'shadow',
   });
   return { source, reload: () => void file.reload(), close: () => file.close() };
 }

@@ -71,6 +71,7 @@ function alertFor(kind: 'gave_up' | 'recovered', { runbookUrl, nowMs }: About): 
     incident,
     kind,
     isOutdated: false,
+    isShadow: false,
     key,
     reason: 'alert_test',
     attempt: 1,

@@ -81,9 +81,9 @@ export const SETTINGS = {
     'on: what was decided about a run stands in its note in Airflow; needs the permission to edit runs.',
   ),
   DAGAIN_MODE: setting(
-    z.literal('active', { error: 'must be active: shadow mode is not built yet' }),
+    z.enum(['active', 'shadow'], { error: 'must be active or shadow' }),
     'active',
-    'Whether runs are really cleared.',
+    'shadow: everything is decided, logged, shown and alerted as what would have been; nothing is cleared or written.',
   ),
   DAGAIN_LOG_LEVEL: setting(LogLevel, 'info', 'Least level that is logged.'),
 } as const;

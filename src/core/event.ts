@@ -61,7 +61,9 @@ export interface ClearAnswered {
     | { readonly type: 'missing' }
     | { readonly type: 'refused'; readonly detail: string }
     | { readonly type: 'not_applied'; readonly reason: string; readonly retryAfterMs: number | null }
-    | { readonly type: 'unknown'; readonly reason: string };
+    | { readonly type: 'unknown'; readonly reason: string }
+    /** Nothing was sent but a dry run, which would have started this many tasks (null: it did not tell). */
+    | { readonly type: 'rehearsed'; readonly tasks: number | null };
 }
 
 /** A channel accepted an alert, or did not (`nextTryAtMs`: when to try again; null: never). */
@@ -72,6 +74,11 @@ export interface AlertAnswered {
   readonly accepted: boolean;
   readonly detail: string | null;
   readonly nextTryAtMs: number | null;
+}
+
+/** A retry is due while its Dag, or everything, is paused: nobody looks at the run. */
+export interface Paused {
+  readonly type: 'paused';
 }
 
 /** Time has passed: the tombstone may have expired. */
@@ -110,6 +117,7 @@ export type RunEvent =
   | Observed
   | ClearAnswered
   | AlertAnswered
+  | Paused
   | TimePassed
   | StateLost
   | Operated;

@@ -68,7 +68,9 @@ function typeOf(before: RunRecord | null, event: RunEvent, { next, reason, comma
   // A clear that is sent once more is no other retry.
   if (command === 'send_clear') return before?.phase === 'clearing' ? null : 'retried';
   if (reason === 'restarted_by_person') return 'restarted';
-  if (reason === 'run_succeeded' && !isGivenUp(before)) return hasRetried(before) ? 'recovered' : 'ended';
+  if (reason === 'would_have_retried') return null;
+  if (reason === 'run_succeeded' && (!isGivenUp(before) || isRehearsed(before)))
+    return hasRetried(before) ? 'recovered' : 'ended';
   if (isGivenUp(next)) return isGivenUp(before) ? null : 'gave_up';
   if (next === null) return isGivenUp(before) || before === null ? null : 'ended';
   return next.phase === 'waiting' && before?.phase !== 'waiting' ? 'failed' : null;
@@ -76,6 +78,10 @@ function typeOf(before: RunRecord | null, event: RunEvent, { next, reason, comma
 
 function isGivenUp(record: RunRecord | null): boolean {
   return record?.phase === 'giving_up' || record?.phase === 'gave_up';
+}
+
+function isRehearsed(record: RunRecord | null): boolean {
+  return isGivenUp(record) && record !== null && 'reason' in record && record.reason === 'would_have_retried';
 }
 
 function hasRetried(record: RunRecord | null): boolean {

@@ -1,3 +1,4 @@
+import type { Pause } from './pause.ts';
 import type { RetryPolicy } from './policy.ts';
 
 /** Service-wide timing, in milliseconds. */
@@ -22,6 +23,10 @@ export interface Rules {
   readonly isProvisional: boolean;
   /** The callback asked for more than the limits allow, and has been given less. */
   readonly isOverrideClamped: boolean;
+  /** A person has stopped the retries of this Dag, or of everything: no clear is sent. */
+  readonly pause: Pause | null;
+  /** Shadow mode: everything is decided, clears are only rehearsed. */
+  readonly isShadow: boolean;
 }
 
 export const BUILT_IN_TIMING: Timing = {

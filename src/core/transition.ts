@@ -8,6 +8,7 @@ import { onFirstFailure } from './transition/count.ts';
 import { onFailureReported } from './transition/failure-reported.ts';
 import { onObserved, onTimePassed } from './transition/observed.ts';
 import { onOperated } from './transition/operated.ts';
+import { onPaused, tellPaused } from './transition/paused.ts';
 import { type Transition, unchanged } from './transition/result.ts';
 import { onStateLost } from './transition/state-lost.ts';
 import { onSuccessReported } from './transition/success-reported.ts';
@@ -28,7 +29,7 @@ export function transition(
   if (record === null) return onAbsent(key, event, rules, nowMs);
   switch (event.type) {
     case 'failure_reported':
-      return onFailureReported(record, event, rules, nowMs);
+      return tellPaused(onFailureReported(record, event, rules, nowMs), rules);
     case 'success_reported':
       return onSuccessReported(record, nowMs);
     case 'observed':
@@ -37,6 +38,8 @@ export function transition(
       return onClearAnswered(record, event, rules, nowMs);
     case 'alert_answered':
       return onAlertAnswered(record, event, rules, nowMs);
+    case 'paused':
+      return onPaused(record, rules, nowMs);
     case 'time_passed':
       return onTimePassed(record, nowMs);
     case 'operated':
@@ -47,7 +50,7 @@ export function transition(
 }
 
 function onAbsent(key: RunKey, event: RunEvent, rules: Rules, nowMs: number): Transition {
-  if (event.type === 'failure_reported') return onFirstFailure(key, event, rules, nowMs);
+  if (event.type === 'failure_reported') return tellPaused(onFirstFailure(key, event, rules, nowMs), rules);
   if (event.type === 'state_lost') return onStateLost(key, event, rules, nowMs);
   return unchanged(null, 'unknown_run', 'no_record');
 }

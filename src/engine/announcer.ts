@@ -27,6 +27,8 @@ export interface AnnouncerDeps {
   readonly channels: readonly AlertChannel[];
   readonly orchestrator: Pick<Orchestrator, 'linkTo'>;
   readonly links?: AlertLinks;
+  /** Shadow mode: alerts say so. */
+  readonly isShadow?: boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly telemetry: Telemetry;
@@ -39,7 +41,7 @@ export interface Announcer {
 }
 
 export function createAnnouncer(deps: AnnouncerDeps): Announcer {
-  const { swapLoop, orchestrator, clock, log, telemetry, links = NO_LINKS } = deps;
+  const { swapLoop, orchestrator, clock, log, telemetry, links = NO_LINKS, isShadow = false } = deps;
   const channels = new Map(deps.channels.map((channel) => [channel.name, channel]));
 
   function toAlert(key: RunKey, record: RunRecord, pending: PendingAlert): Alert {
@@ -48,6 +50,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     return {
       ...{ dedupeKey, incident, kind, key, reason, attempt, createdAtMs },
       isOutdated: isOutdated(record, pending),
+      isShadow,
       ...{ retriesUsed, maxRetries, firstFailedAtMs, failures },
       runUrl: orchestrator.linkTo(key),
       pageUrl: links.pageOf(key),

@@ -30,6 +30,8 @@ export interface EngineDeps {
   readonly log: Log;
   readonly telemetry: Telemetry;
   readonly workerSettings?: Partial<WorkerSettings>;
+  /** Shadow mode: clears are only rehearsed, alerts say what would have been, nothing is written on runs. */
+  readonly isShadow?: boolean;
   /** Whether people are told on the run what was decided about it. */
   readonly writesNotes?: boolean;
   /** Watch mode; without it only callbacks tell of failures. */
@@ -51,7 +53,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const { store, orchestrator, clock, log, telemetry } = deps;
   // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
   const wake = { noteDue: (_atMs: number) => {} };
-  const notes = deps.writesNotes === true ? createNotes(deps) : null;
+  const notes = deps.writesNotes === true && deps.isShadow !== true ? createNotes(deps) : null;
   const swapLoop = createSwapLoop({
     ...deps,
     onChange: (key, change) => notes?.changed(key, change),

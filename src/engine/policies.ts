@@ -21,6 +21,8 @@ export interface PoliciesDeps {
   readonly timing: Timing;
   readonly alertChannels: readonly string[];
   readonly tags: DagTags;
+  /** Shadow mode: clears are only rehearsed. */
+  readonly isShadow?: boolean;
 }
 
 type Override = Readonly<Record<string, unknown>> | null;
@@ -35,7 +37,7 @@ const CALLBACK = 'callback';
 const MAX_REMEMBERED = 10_000;
 
 /** Lays the layers over each other: environment, file defaults, first matching entry, Dag tags, callback; then limits. */
-export function createPolicies({ current, timing, alertChannels, tags }: PoliciesDeps): PolicySource {
+export function createPolicies({ current, timing, alertChannels, tags, isShadow = false }: PoliciesDeps): PolicySource {
   const resolved = new Map<string, Remembered>();
 
   /** Resolving costs more than all else that a callback needs, and hardly ever gives something new. */
@@ -77,7 +79,7 @@ export function createPolicies({ current, timing, alertChannels, tags }: Policie
       const isProvisional = !tags.isFresh(dagId);
       const { policy, clamped } = resolve(dagId, override);
       const isOverrideClamped = clamped.some(({ source }) => source === CALLBACK);
-      return { policy, timing, isProvisional, isOverrideClamped };
+      return { policy, timing, isProvisional, isOverrideClamped, pause: null, isShadow };
     },
     refresh: (dagId) => tags.refresh(dagId),
     async explain(dagId) {

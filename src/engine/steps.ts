@@ -6,7 +6,7 @@ import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import { isRegularLook, maxAgeMs } from '../core/transition/watch-times.ts';
-import type { ClearOutcome, Orchestrator, RunObservation } from '../orchestrator/port.ts';
+import type { ClearOutcome, Orchestrator, Rehearsal, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Clock } from './clock.ts';
@@ -100,7 +100,7 @@ export function createStepper(deps: StepDeps): Stepper {
       dueAt: next?.dueAtMs == null ? null : new Date(next.dueAtMs).toISOString(),
     };
     if (next?.phase === before?.phase && applied.command === null) log.debug(fields, reason);
-    else if (isGivenUp(next) && !hasEnded(reason)) log.error(fields, 'gave up');
+    else if (isGivenUp(next) && !hasEnded(reason) && reason !== 'would_have_retried') log.error(fields, 'gave up');
     else log.info(fields, reason);
     tellEnd(applied);
   }
@@ -109,7 +109,7 @@ export function createStepper(deps: StepDeps): Stepper {
     if (isGivenUp(before)) return;
     // A run that has ended may stay for its unsent alerts.
     if (next === null || hasEnded(reason)) telemetry.ended(howEnded(reason), reason);
-    else if (isGivenUp(next)) telemetry.ended('gave_up', reason);
+    else if (isGivenUp(next) && reason !== 'would_have_retried') telemetry.ended('gave_up', reason);
   }
 
   /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
@@ -121,8 +121,8 @@ export function createStepper(deps: StepDeps): Stepper {
     if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
   }
 
-  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearOutcome | null> {
-    const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
+  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearOutcome | Rehearsal | null> {
+    const { policy, isShadow } = await deps.policies.rulesFor(key.dagId, record.override);
     const fields = { run: formatRunKey(key), attempt: record.attempt + 1, mode: record.mode, clear: record.clearsSent };
     // The fence: another replica may act on this record once the send window and the time-out are over.
     if (clock.nowMs() > record.sendByMs) {
@@ -130,13 +130,13 @@ export function createStepper(deps: StepDeps): Stepper {
       log.warn(fields, 'clear not sent: too late after its swap; the run is read again first');
       return null;
     }
-    const outcome = await orchestrator.clear(key, {
-      mode: record.mode,
-      runOnLatestVersion: policy.runOnLatestVersion,
-    });
+    const request = { mode: record.mode, runOnLatestVersion: policy.runOnLatestVersion };
+    const outcome = await (isShadow ? orchestrator.rehearse(key, request) : orchestrator.clear(key, request));
     telemetry.cleared(outcome.type);
     const detail = 'detail' in outcome ? outcome.detail : undefined;
-    log[outcome.type === 'accepted' ? 'info' : 'warn']({ ...fields, outcome: outcome.type, detail }, 'clear sent');
+    const isAsPlanned = outcome.type === 'accepted' || outcome.type === 'rehearsed';
+    const what = isShadow ? 'shadow mode: would have sent the clear' : 'clear sent';
+    log[isAsPlanned ? 'info' : 'warn']({ ...fields, outcome: outcome.type, detail }, what);
     return outcome;
   }
 

@@ -6,7 +6,7 @@ export interface Telemetry {
   reported(decision: Decision, reason: Reason): void;
   /** A record moved on. */
   stepped(reason: Reason): void;
-  cleared(outcome: 'accepted' | 'missing' | 'refused' | 'not_applied' | 'unknown' | 'too_late'): void;
+  cleared(outcome: 'accepted' | 'missing' | 'refused' | 'not_applied' | 'unknown' | 'rehearsed' | 'too_late'): void;
   /** The run's retries ended. */
   ended(how: 'recovered' | 'gave_up' | 'gone' | 'not_retryable', reason: Reason): void;
   observed(result: 'found' | 'missing' | 'unavailable', reason: string, durationMs: number): void;

@@ -51,6 +51,12 @@ export type ClearOutcome =
   /** May or may not have been applied: no answer, a broken answer, a 5xx. Read before sending again. */
   | { readonly type: 'unknown'; readonly reason: UnavailableReason; readonly detail: string };
 
+/** What a dry run of a clear says of it; nothing was changed by it. */
+export type Rehearsal =
+  /** It would have been accepted, and started this many task instances (null: it does not tell). */
+  | { readonly type: 'rehearsed'; readonly tasks: number | null }
+  | Extract<ClearOutcome, { type: 'missing' | 'refused' | 'not_applied' }>;
+
 export interface ClearRequest {
   readonly mode: Strategy;
   readonly runOnLatestVersion: boolean;
@@ -173,6 +179,8 @@ export interface Orchestrator {
   observe(key: RunKey): Promise<RunObservation>;
   /** Sends at most one clear request; never repeats one whose outcome is unknown. */
   clear(key: RunKey, request: ClearRequest): Promise<ClearOutcome>;
+  /** Asks what the clear would do, and changes nothing. */
+  rehearse(key: RunKey, request: ClearRequest): Promise<Rehearsal>;
   describeDag(dagId: string): Promise<DagDescription>;
   /** Which tasks of the run have failed, the first hundred. */
   failedTasks(key: RunKey): Promise<FailedTasks>;

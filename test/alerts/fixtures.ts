@@ -21,6 +21,7 @@ export const ALERT: Alert = {
   incident: 'dagain/etl/run+1/1000',
   kind: 'gave_up',
   isOutdated: false,
+  isShadow: false,
   key: { dagId: 'etl', dagRunId: 'run+1' },
   reason: 'max_retries_reached',
   attempt: 3,

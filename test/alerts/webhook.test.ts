@@ -21,6 +21,7 @@ describe('the webhook channel', () => {
     expect(seen).toHaveLength(1);
     expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
       dedupe_key: 'dagain/etl/run+1/1000/gave_up/3',
+      mode: 'active',
       incident_key: 'dagain/etl/run+1/1000',
       type: 'gave_up',
       summary: 'Dag run etl/run+1 failed and will not be retried (max_retries_reached; 2 of 2 retries used)',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { causesOf, linksOf, titleOf } from '../../src/alerts/wording.ts';
+import { toEvents } from '../../src/alerts/pagerduty.ts';
+import { causesOf, linksOf, summarise, titleOf } from '../../src/alerts/wording.ts';
 import { ALERT, FAILURE, RECOVERED } from './fixtures.ts';
 
 describe('links', () => {
@@ -49,4 +50,18 @@ describe('causes', () => {
 test('every kind of alert has its title', () => {
   const kinds = ['gave_up', 'attempt_failed', 'first_failure', 'recovered'] as const;
   expect(new Set(kinds.map((kind) => titleOf({ ...ALERT, kind }))).size).toBe(3);
+});
+
+test('in shadow mode nobody takes for done what only would have been', () => {
+  const shadow = { ...ALERT, isShadow: true };
+  expect([titleOf(shadow), summarise(shadow)]).toEqual([
+    '[shadow] Dag run failed for good',
+    expect.stringMatching(/^\[shadow\] Dag run .* failed and would not be retried \(/),
+  ]);
+  const retried = { ...shadow, kind: 'attempt_failed' } as const;
+  expect([titleOf(retried), summarise(retried)]).toEqual([
+    '[shadow] Dag run failed, would be retried',
+    expect.stringMatching(/and would be retried \(/),
+  ]);
+  expect(toEvents(shadow, 'key')[0]).toMatchObject({ payload: { severity: 'info' } });
 });

@@ -93,7 +93,7 @@ describe('readEnvironment', () => {
     ['DAGAIN_NAMESPACE', 'a b', /letters, digits/],
     ['DAGAIN_GOOGLE_AUTH', 'yes', /must be true or false, is "yes"/],
     ['DAGAIN_ALLOW_ANONYMOUS', 'yes', /must be true or false, is "yes"/],
-    ['DAGAIN_MODE', 'shadow', /must be active/],
+    ['DAGAIN_MODE', 'dry-run', /must be active or shadow/],
     ['DAGAIN_RETRY_DELAY', 'soon', /seconds, is "soon"$/],
     ['DAGAIN_LOG_LEVEL', 'loud', /^DAGAIN_LOG_LEVEL must be one of trace, debug, .*, silent, is "loud"$/],
     ['DAGAIN_CALLBACK_TOKEN', 'short', /at least 8 characters/],

@@ -12,6 +12,8 @@ export function rulesWith(changes: Partial<RetryPolicy> = {}, rules: Partial<Omi
     timing: BUILT_IN_TIMING,
     isProvisional: false,
     isOverrideClamped: false,
+    pause: null,
+    isShadow: false,
     ...rules,
     policy: policyWith(changes),
   };

@@ -10,6 +10,7 @@ const GAVE_UP: Alert = {
   incident: INCIDENT,
   kind: 'gave_up',
   isOutdated: false,
+  isShadow: false,
   key: { dagId: 'etl_daily', dagRunId: 'scheduled__2026-11-21T02:00:00+00:00' },
   reason: 'max_retries_reached',
   attempt: 3,

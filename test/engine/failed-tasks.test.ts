@@ -88,6 +88,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     observe: async () => note('run', answers.run),
     failedTasks: async () => note('tasks', answers.tasks),
     clear: async () => note('clear', { type: 'accepted', run: null }),
+    rehearse: () => Promise.reject(new Error('not in shadow mode')),
     describeDag: () => Promise.reject(new Error('tags are asked for elsewhere')),
     auditTrail: () => Promise.reject(new Error('the evidence is handed in')),
     ownClears: () => Promise.reject(new Error('not asked for here')),

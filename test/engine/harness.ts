@@ -13,7 +13,7 @@ import { createStepper } from '../../src/engine/steps.ts';
 import { createSwapLoop } from '../../src/engine/swap-loop.ts';
 import type { Telemetry } from '../../src/engine/telemetry.ts';
 import { createWorker, type WorkerSettings } from '../../src/engine/worker.ts';
-import type { ClearOutcome, ClearRequest, FoundRun, Orchestrator } from '../../src/orchestrator/port.ts';
+import type { ClearOutcome, ClearRequest, FoundRun, Orchestrator, Rehearsal } from '../../src/orchestrator/port.ts';
 import { rulesWith } from '../core/policies.ts';
 import { FAILED_AT_MS, FINGERPRINT } from '../support/records.ts';
 import { createVirtualTimers } from '../support/timers.ts';
@@ -66,6 +66,7 @@ function createLog(lines: Line[]): Log {
 export interface Script {
   observe: Orchestrator['observe'];
   clear: (request: ClearRequest) => Promise<ClearOutcome> | ClearOutcome;
+  rehearse: (request: ClearRequest) => Promise<Rehearsal> | Rehearsal;
   failedTasks: Orchestrator['failedTasks'];
   auditTrail: Orchestrator['auditTrail'];
   ownClears: Orchestrator['ownClears'];
@@ -75,6 +76,8 @@ export interface Script {
   /** Whether the Dags' tags can be read. */
   areTagsKnown: boolean;
   policy: Partial<RetryPolicy>;
+  /** What else decisions are made under: a pause, shadow mode. */
+  rules: Partial<Omit<Rules, 'policy'>>;
   channels: Record<string, (alert: Alert) => Promise<SendResult> | SendResult>;
 }
 
@@ -87,10 +90,12 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   const counts = new Map<string, number>();
   const lines: Line[] = [];
   const clears: ClearRequest[] = [];
+  const rehearsals: ClearRequest[] = [];
   const sent: Alert[] = [];
   const script: Script = {
     observe: async () => FAILED,
     clear: () => ({ type: 'accepted', run: null }),
+    rehearse: () => ({ type: 'rehearsed', tasks: 2 }),
     failedTasks: async () => ({ type: 'found', tasks: [] }),
     auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
     ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
@@ -99,11 +104,13 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     activeRuns: async () => ({ type: 'found', runs: [], rows: 0, total: 0 }),
     areTagsKnown: true,
     policy: {},
+    rules: {},
     channels: { webhook: () => ({ type: 'accepted' }) },
   };
   const clock = { nowMs: timers.nowMs, schedule: timers.schedule };
   const policies: PolicySource = {
-    rulesFor: async (): Promise<Rules> => rulesWith(script.policy, { isProvisional: !script.areTagsKnown }),
+    rulesFor: async (): Promise<Rules> =>
+      rulesWith(script.policy, { ...script.rules, isProvisional: !script.areTagsKnown }),
     refresh: async () => script.areTagsKnown,
     explain: () => Promise.reject(new Error('not asked for here')),
   };
@@ -112,6 +119,10 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     async clear(_key, request) {
       clears.push(request);
       return await script.clear(request);
+    },
+    async rehearse(_key, request) {
+      rehearsals.push(request);
+      return await script.rehearse(request);
     },
     describeDag: async () => ({ type: 'found', tags: [], isPaused: false }),
     failedTasks: (key) => script.failedTasks(key),
@@ -159,7 +170,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   const openSearch = (search: SearchSettings) =>
     createSearch({ ...deps, swapLoop, memory, random: () => 0.5, settings: search });
   const engine = { swapLoop, stepper, announcer, worker, intake, memory, openSearch };
-  return { timers, store, counts, lines, clears, sent, script, policies, ...engine };
+  return { timers, store, counts, lines, clears, rehearsals, sent, script, policies, ...engine };
 }
 
 export type Harness = ReturnType<typeof createHarness>;

@@ -26,6 +26,8 @@ const policies: SwapLoopDeps['policies'] = {
       timing: BUILT_IN_TIMING,
       isProvisional: false,
       isOverrideClamped: false,
+      pause: null,
+      isShadow: false,
     };
   },
   refresh: async () => true,

@@ -2,7 +2,7 @@ import type { FailureReported } from '../event.ts';
 import type { PreviousAttempt, RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { beginCount, learned, overrideOf } from './count.ts';
-import { type CommonFields, earlierCountOf, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
+import { type CommonFields, countOf, earlierCountOf, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { isOfLaterAttempt, namesAttempt } from './which-attempt.ts';
 
@@ -32,6 +32,8 @@ function newCount(record: GivenUp, event: FailureReported, nowMs: number): Commo
   const { outbox, told, history, clearsSent, logOffset, countIs, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
   const isForgotten = record.reason === 'reset_by_operator';
+  // Shadow mode: what somebody else has restarted is the retry that we would have made.
+  const isRehearsed = record.reason === 'would_have_retried';
   const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
     ...freshFields(record, nowMs),
@@ -42,7 +44,8 @@ function newCount(record: GivenUp, event: FailureReported, nowMs: number): Commo
     logOffset,
     countIs,
     // Where a person has had it counted anew, it is certain.
-    earlierCount: isForgotten ? null : earlierCountOf(record),
+    earlierCount: isForgotten || isRehearsed ? null : earlierCountOf(record),
+    ...(isRehearsed ? countOf(record) : {}),
     held,
     previous,
     attempt: isForgotten ? record.attempt : record.attempt + 1,

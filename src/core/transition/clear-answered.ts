@@ -1,5 +1,5 @@
 import type { ClearAnswered } from '../event.ts';
-import { type RunRecord, sameFingerprint } from '../record.ts';
+import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { cleared, hadNoEffect } from './clear.ts';
 import { end } from './end.ts';
@@ -28,8 +28,21 @@ export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: 
       const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, outcome.retryAfterMs);
       return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'clear_not_applied');
     }
+    case 'rehearsed':
+      return wouldHaveRetried(record, outcome.tasks, rules, nowMs);
     case 'unknown':
       // `dueAtMs` already says when the request can no longer be under way.
       return unchanged(record, 'retry_scheduled', 'clear_outcome_unknown');
   }
+}
+
+/**
+ * Shadow mode: the retry counts as made, and nothing follows from it. Whoever else restarts the run is taken to have
+ * made it, so that the cap is reached when it would have been.
+ */
+function wouldHaveRetried(record: RecordIn<'clearing'>, tasks: number | null, rules: Rules, nowMs: number): Transition {
+  const silent: Rules = { ...rules, policy: { ...rules.policy, alertChannels: [] } };
+  const detail = tasks === null ? 'dry run' : `dry run: ${tasks} task ${tasks === 1 ? 'instance' : 'instances'}`;
+  const rehearsed = giveUp(record, 'would_have_retried', record.fingerprint, silent, nowMs, detail);
+  return { ...rehearsed, decision: 'retry_scheduled' };
 }

@@ -2,6 +2,7 @@ import type { FailureClass } from '../policy.ts';
 import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, withHistory } from './fields.ts';
+import { putOff } from './paused.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp } from './steps.ts';
 import { startWatching } from './watch.ts';
@@ -73,6 +74,7 @@ export function hadNoEffect(record: RecordIn<'clearing'>, rules: Rules, nowMs: n
   if (record.mode !== 'from_failure') return giveUp(record, 'clear_had_no_effect', record.fingerprint, rules, nowMs);
   // A person holds the run: nothing is sent, and the next look finds the same.
   if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
+  if (rules.pause !== null) return putOff(record, rules, nowMs);
   return { ...repeatClear(record, 'all_tasks', rules, nowMs), reason: 'retrying_all_tasks' };
 }
 

@@ -82,8 +82,11 @@ export function freshFields(key: RunKey, nowMs: number): CommonFields {
 
 /** What a person restarts after we gave up is counted anew; what was counted is kept until it is sure that it was a person. */
 export function earlierCountOf(record: CommonFields): EarlierCount {
-  const { retriesUsed, retriesUsedByClass, granted, firstFailedAtMs } = record;
-  return record.earlierCount ?? { retriesUsed, retriesUsedByClass, granted, firstFailedAtMs };
+  return record.earlierCount ?? countOf(record);
+}
+
+export function countOf({ retriesUsed, retriesUsedByClass, granted, firstFailedAtMs }: CommonFields): EarlierCount {
+  return { retriesUsed, retriesUsedByClass, granted, firstFailedAtMs };
 }
 
 /** Adds a line to the timeline; the first lines and the latest ones are kept. */

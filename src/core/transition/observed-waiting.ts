@@ -5,6 +5,7 @@ import type { Rules } from '../rules.ts';
 import { startClear } from './clear.ts';
 import { commonOf, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
+import { putOff } from './paused.ts';
 import { become, type Transition } from './result.ts';
 import { giveUp, judgeRecord, nextLookMs, nextRetryAtMs, refuse } from './steps.ts';
 import { followPerson } from './watch.ts';
@@ -77,6 +78,7 @@ function clearWhenDue(
   if (nowMs < record.retryAtMs) {
     return become({ ...record, dueAtMs: record.retryAtMs, checks: 0 }, 'retry_scheduled', 'not_due_yet');
   }
+  if (rules.pause !== null) return putOff(record, rules, nowMs);
   // The policy may have changed since: what it says now counts.
   const judgement = judgeRecord(record, rules, nowMs);
   if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);

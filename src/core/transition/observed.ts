@@ -8,6 +8,7 @@ import { earlierCountOf } from './fields.ts';
 import { observedConfirming } from './observed-confirming.ts';
 import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
+import { putOff } from './paused.ts';
 import { nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, nextLookMs } from './steps.ts';
@@ -62,6 +63,7 @@ function observedClearing(
   const isUntouched =
     record.wasFailed && seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
   if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
+  if (rules.pause !== null) return putOff(record, rules, nowMs);
   if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
   // The run is as it was: whatever the log shows, none of it has started an attempt.
   if (evidence === undefined) return notSeen(record, null, rules, nowMs);
@@ -93,7 +95,9 @@ function observedGivenUp(
   const isRestarted = known !== null && !sameFingerprint(known, seen.fingerprint);
   if (isRestarted) {
     const previous = { fingerprint: known, wasFailed: true, mode: null };
-    const followed = followPerson(withNewCount(record, nowMs), previous, seen, tasks, rules, nowMs);
+    // In shadow mode whoever restarts the run does what we would have done.
+    const counted = record.reason === 'would_have_retried' ? record : withNewCount(record, nowMs);
+    const followed = followPerson(counted, previous, seen, tasks, rules, nowMs);
     // Where the policy does not retry it any more, the tombstone stays rather than leaving nothing behind.
     if (followed.next !== null) return followed;
   }

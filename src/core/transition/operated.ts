@@ -21,7 +21,7 @@ export function onOperated(record: RunRecord, event: Operated, rules: Rules, now
     case 'cancel':
       return cancel(record, noted, rules, nowMs);
     case 'retry_now':
-      return retryNow(record, noted, nowMs);
+      return retryNow(record, noted, rules, nowMs);
     case 'grant':
       return grant(record, noted, event, rules, nowMs);
     case 'reset':
@@ -81,7 +81,8 @@ function cancel(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number
 }
 
 /** The delay is over now. The retry counts like any other. */
-function retryNow(record: RunRecord, noted: RunRecord, nowMs: number): Transition {
+function retryNow(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number): Transition {
+  if (rules.pause !== null) return refused(record, 'paused_by_operator');
   if (record.held !== null) return refused(record, 'held_by_operator');
   if (record.phase !== 'waiting' || noted.phase !== 'waiting') return refused(record, whyNoRetry(record));
   return become({ ...noted, retryAtMs: nowMs, dueAtMs: nowMs }, 'retry_scheduled', 'retry_now');

@@ -13,6 +13,7 @@ import { readFailedRuns } from './failed-runs.ts';
 import { annotateRun } from './note.ts';
 import { observeRun } from './observe.ts';
 import { urlOf } from './paths.ts';
+import { rehearseClear } from './rehearse.ts';
 import type { TimeLimit } from './time-limit.ts';
 import type { Versions } from './versions.ts';
 
@@ -29,6 +30,7 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
   return {
     observe: (key) => observeRun(deps, key, startLimit()),
     clear: (key, request) => clearRun(deps, key, request, startLimit()),
+    rehearse: (key, request) => rehearseClear(deps, key, request, startLimit()),
     describeDag: (dagId) => describeDag(deps, dagId, startLimit()),
     failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
     auditTrail: (key) => readAuditTrail(audit, key, startLimit()),

@@ -37,10 +37,15 @@ export async function clearRun(
 }
 
 /** The request for this version. `dry_run` is always named: left out, it means true, and 200 would mean nothing. */
-export function callFor({ api, clearTakes }: AirflowVersion, key: RunKey, request: ClearRequest): ApiCall {
-  if (request.mode === 'from_failure' && !clearTakes.onlyFailed) return clearFailedTasks(api, key);
+export function callFor(
+  { api, clearTakes }: AirflowVersion,
+  key: RunKey,
+  request: ClearRequest,
+  isDryRun = false,
+): ApiCall {
+  if (request.mode === 'from_failure' && !clearTakes.onlyFailed) return clearFailedTasks(api, key, isDryRun);
   const body = {
-    dry_run: false,
+    dry_run: isDryRun,
     ...(request.mode === 'from_failure' ? { only_failed: true } : {}),
     ...(request.runOnLatestVersion && clearTakes.runOnLatestVersion ? { run_on_latest_version: true } : {}),
   };
@@ -52,8 +57,8 @@ export function callFor({ api, clearTakes }: AirflowVersion, key: RunKey, reques
  * has to be told to set the run going again. Its `include_subdags` stays off: it would also reach into other Dags, through
  * ExternalTaskMarker, and a SubDagOperator that runs again resets its failed tasks by itself.
  */
-function clearFailedTasks(api: AirflowVersion['api'], key: RunKey): ApiCall {
-  const body = { dry_run: false, dag_run_id: key.dagRunId, only_failed: true, reset_dag_runs: true };
+function clearFailedTasks(api: AirflowVersion['api'], key: RunKey, isDryRun: boolean): ApiCall {
+  const body = { dry_run: isDryRun, dag_run_id: key.dagRunId, only_failed: true, reset_dag_runs: true };
   return { api, method: 'POST', segments: ['dags', key.dagId, 'clearTaskInstances'], body };
 }
 
@@ -76,8 +81,18 @@ function contradicts(answer: HttpAnswer, key: RunKey): boolean {
 function outcomeOf(name: string, answer: HttpAnswer, key: RunKey): ClearOutcome {
   const { status } = answer;
   if (status >= 200 && status < 300) return appliedOutcome(name, answer, key);
+  return refusedOutcome(name, answer, key);
+}
+
+/** What an answer other than 2xx to a clear, or to its dry run, means. */
+export function refusedOutcome(
+  name: string,
+  answer: HttpAnswer,
+  key: RunKey,
+): Exclude<ClearOutcome, { type: 'accepted' }> {
+  const { status } = answer;
   const { reason, detail, retryAfterMs } = toUnavailable(name, answer);
-  const notApplied: ClearOutcome = { type: 'not_applied', reason, detail, retryAfterMs };
+  const notApplied = { type: 'not_applied', reason, detail, retryAfterMs } as const;
   switch (status) {
     case 400:
     case 405:
@@ -101,7 +116,7 @@ function missingOutcome(
   answer: HttpAnswer,
   key: RunKey,
   notApplied: Extract<ClearOutcome, { type: 'not_applied' }>,
-): ClearOutcome {
+): Exclude<ClearOutcome, { type: 'accepted' }> {
   const missing = whatIsMissing(answer, key);
   if (missing === 'run') return { type: 'missing' };
   if (missing === 'dag' || missing === 'route') return notApplied;

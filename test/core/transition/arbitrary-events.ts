@@ -112,6 +112,8 @@ export const anyEvent: fc.Arbitrary<RunEvent> = fc.oneof(
   },
 );
 
+const PAUSE = { scope: '*', actor: 'anna', comment: '', atMs: FAILED_AT_MS } as const;
+
 export const anyRules: fc.Arbitrary<Rules> = fc
   .record({
     policy: fc.record({
@@ -129,8 +131,12 @@ export const anyRules: fc.Arbitrary<Rules> = fc
       alertChannels: fc.constantFrom([], ['webhook'], ['webhook', 'pager']),
     }),
     isProvisional: bool,
+    isShadow: fc.constantFrom(false, false, false, true),
+    isPaused: fc.constantFrom(false, false, false, true),
   })
-  .map(({ policy, isProvisional }) => rulesWith(policy, { isProvisional }));
+  .map(({ policy, isProvisional, isShadow, isPaused }) =>
+    rulesWith(policy, { isProvisional, isShadow, pause: isPaused ? PAUSE : null }),
+  );
 
 /** A record and a look at its run, which often shows it as it was when it was last looked at. */
 export const anyLook: fc.Arbitrary<readonly [RunRecord, RunEvent]> = fc

@@ -49,6 +49,17 @@ describe('any step', () => {
     });
   });
 
+  test('sends nothing while retries are paused', () => {
+    let paused = 0;
+    forAnyStep(({ record, rules, after }) => {
+      if (rules.pause === null) return;
+      if (after.reason === 'paused_by_operator') paused += 1;
+      expect(after.command).toBeNull();
+      expect(after.next?.clearsSent ?? 0).toBeLessThanOrEqual(record?.clearsSent ?? 0);
+    }, anyLookWhenDue);
+    expect(paused).toBeGreaterThan(20);
+  });
+
   test('gives the same answer again, and changes nothing it was given', () => {
     forAnyStep(({ record, event, rules, nowMs, after }) => {
       const frozen = [deepFreeze(structuredClone(record)), deepFreeze(structuredClone(event))] as const;

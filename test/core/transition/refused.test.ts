@@ -4,7 +4,6 @@ import { PolicyLayer } from '../../../src/core/policy-layer.ts';
 import type { RunRecord } from '../../../src/core/record.ts';
 import { resolvePolicy } from '../../../src/core/resolve-policy.ts';
 import type { Rules } from '../../../src/core/rules.ts';
-import { BUILT_IN_TIMING } from '../../../src/core/rules.ts';
 import { type Transition, transition } from '../../../src/core/transition.ts';
 import {
   clearingRecord,
@@ -31,7 +30,7 @@ function rulesFor(record: RunRecord | null, event: RunEvent): Rules {
   const asked = event.type === 'failure_reported' ? event.override : null;
   const layer = PolicyLayer.parse(asked ?? record?.override ?? {});
   const { policy, clamped } = resolvePolicy([{ source: 'callback', layer }], {}, ['webhook']);
-  return { policy, timing: BUILT_IN_TIMING, isProvisional: false, isOverrideClamped: clamped.length > 0 };
+  return { ...rulesWith(), policy, isOverrideClamped: clamped.length > 0 };
 }
 
 /** Applies events one after the other; returns what each has led to. */
