@@ -8,8 +8,8 @@ export type Restarts =
       readonly ours: number;
       readonly total: number;
       readonly firstOursAtMs: number | null;
-      /** Whether the latest of all was ours. */
-      readonly isLastOurs: boolean;
+      /** When the latest of all was asked for, if it was ours; null: somebody else's was the latest, or there is none. */
+      readonly lastOursAtMs: number | null;
     }
   /** The log may not be read, does not reach back far enough, or does not show which entries are ours. */
   | { readonly type: 'untold'; readonly detail: string };
@@ -38,6 +38,8 @@ type Count = Pick<
 
 /** How far the orchestrator's clock may be from ours. */
 const CLOCK_SLACK_MS = 60_000;
+/** How far apart the orchestrator may note one request in its log and at the run. */
+const REQUEST_SLACK_MS = 10_000;
 /** How long an attempt may have been queued, where the orchestrator (Airflow 2) does not tell. */
 const QUEUE_SLACK_MS = 24 * 3_600_000;
 
@@ -76,13 +78,18 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
   }
   const known = count.clearsSent + count.logOffset;
   const missed = restarts.ours - known;
+  if (count.earlierCount !== null) {
+    // What the record does not know of came before the person who restarted the given-up run.
+    if (!isStartedByUs(attempt, restarts.lastOursAtMs))
+      return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+    const detail = 'the audit log shows that our own clear restarted the run after it was given up';
+    return { type: 'missed', missed: Math.max(missed, 0), firstOursAtMs: restarts.firstOursAtMs, detail };
+  }
   if (missed > 0) {
     // A count that ended well leaves no record; a person's restart after it shows that this is another one.
     const isOfEarlierCount =
-      count.countIs === 'unchecked' && !restarts.isLastOurs && isRemembered(restarts.firstOursAtMs);
-    // It was indeed a person who restarted the given-up run; what the record does not know of came before.
-    const isOfGivenUpCount = count.earlierCount !== null && !restarts.isLastOurs;
-    if (isOfEarlierCount || isOfGivenUpCount) return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+      count.countIs === 'unchecked' && restarts.lastOursAtMs === null && isRemembered(restarts.firstOursAtMs);
+    if (isOfEarlierCount) return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
     const detail = `the audit log shows ${restarts.ours} clears of ours, the record knew of ${known}`;
     return { type: 'missed', missed, firstOursAtMs: restarts.firstOursAtMs, detail };
   }
@@ -92,6 +99,15 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
     return { type: 'contradicts', detail };
   }
   return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+}
+
+/**
+ * Whether our latest clear has started this attempt. Airflow 3 shows when an attempt was asked for; a person's clear
+ * that its audit log does not show, from a list of runs, was at another moment.
+ */
+function isStartedByUs({ queuedAtMs }: Fingerprint, lastOursAtMs: number | null): boolean {
+  if (lastOursAtMs === null) return false;
+  return queuedAtMs === null || Math.abs(queuedAtMs - lastOursAtMs) <= REQUEST_SLACK_MS;
 }
 
 /** Airflow tells with each callback how often the run has been cleared, by whomever; it must be a callback of this attempt. */

@@ -136,6 +136,8 @@ export const GivingUpRecord = z.strictObject({
   reason: z.string(),
   gaveUpAtMs: TimeMs,
   fingerprint: Fingerprint.nullable(),
+  /** Failures that may be of an attempt after it, until the run is looked at. */
+  failuresMeanwhile: z.array(Failure),
 });
 
 /** The tombstone: late callbacks start nothing until it expires. */
@@ -147,6 +149,8 @@ export const GaveUpRecord = z.strictObject({
   reason: z.string(),
   gaveUpAtMs: TimeMs,
   fingerprint: Fingerprint.nullable(),
+  /** As above. */
+  failuresMeanwhile: z.array(Failure),
 });
 
 /** What the store holds for a run that is being retried. */

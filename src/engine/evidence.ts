@@ -54,6 +54,6 @@ function restartsIn(trail: AuditTrail): Restarts | Unavailable {
     ours: ours.length,
     total: clears.length,
     firstOursAtMs: ours[0]?.atMs ?? null,
-    isLastOurs: clears.at(-1)?.isOurs ?? false,
+    lastOursAtMs: clears.at(-1)?.isOurs ? (ours.at(-1)?.atMs ?? null) : null,
   };
 }

@@ -10,6 +10,8 @@ import type { Telemetry } from './telemetry.ts';
 const NOTE_INTERVAL_MS = 60_000;
 /** What a mark says may be off by this much: by clocks, and by the time between two notes. */
 const SLACK_MS = 5 * 60_000;
+/** How far the clocks of replicas may differ. */
+const CLOCK_SLACK_MS = 20_000;
 /** A store without any mark may have lost as much as this. */
 const LOOK_BACK_MS = 24 * 3_600_000;
 /** Where the audit log could not be searched for long, what is older than this has had its time. */
@@ -45,6 +47,8 @@ export function createMemory(deps: MemoryDeps): Memory {
   let seenMs: number | null = null;
   /** From when on what we did has to be looked for; null: all of it is there. Before the first look nobody knows. */
   let searchFromMs: number | null = null;
+  /** The latest loss after which this process searches, or has searched: the mark `memory_begins` as it was set by it. */
+  let lossMs: number | null = null;
   let toldTrouble: string | null = null;
   let hasLooked = false;
   let isRunning = false;
@@ -62,6 +66,11 @@ export function createMemory(deps: MemoryDeps): Memory {
     if (!hasLooked && !isEmptied) search(accounted - SLACK_MS);
     if (isEmptied) search(clock.nowMs() - LOOK_BACK_MS);
     if (isSetBack) search(accounted - SLACK_MS);
+    // Whoever noticed the loss has not finished its search, and may be gone.
+    if (!isEmptied && accounted < begins && begins !== lossMs) {
+      search(Math.min(accounted - SLACK_MS, begins - LOOK_BACK_MS));
+      lossMs = begins;
+    }
     hasLooked = true;
     if (!isEmptied && !isSetBack) {
       seenMs = Math.max(seenMs ?? accounted, accounted);
@@ -70,6 +79,7 @@ export function createMemory(deps: MemoryDeps): Memory {
     tellLoss(isEmptied, knownMs === null, accounted);
     if (knownMs !== null) await store.advanceMark('store_lost', clock.nowMs());
     const beginsNowMs = await store.advanceMark('memory_begins', clock.nowMs());
+    lossMs = beginsNowMs;
     // Until the search is over the other mark stays where it was, so that a crash does not cut the search short.
     seenMs = accounted ?? (await store.advanceMark('accounted_for', clock.nowMs() - LOOK_BACK_MS));
     return beginsNowMs;
@@ -129,6 +139,8 @@ export function createMemory(deps: MemoryDeps): Memory {
   }
 
   async function note(): Promise<void> {
+    // As of before the look: a store that is emptied while this runs must not seem accounted for afterwards.
+    const asOfMs = clock.nowMs() - CLOCK_SLACK_MS;
     await begins();
     if (searchFromMs !== null) {
       const fromMs = searchFromMs;
@@ -136,7 +148,7 @@ export function createMemory(deps: MemoryDeps): Memory {
       // A loss that was noticed meanwhile reaches further back.
       if (searchFromMs === fromMs) searchFromMs = null;
     }
-    if (searchFromMs === null) seenMs = await store.advanceMark('accounted_for', clock.nowMs());
+    if (searchFromMs === null) seenMs = await store.advanceMark('accounted_for', asOfMs);
   }
 
   function begins(): Promise<number> {

@@ -93,7 +93,8 @@ function attachChecks({ scenario, timers, journal }: Simulation, world: World): 
     ...{ journal, scenario, model: world.model },
     nowMs: timers.nowMs,
     stored: (key) => unlessForgotten(world.store.peek(key)),
-    documentOf: (by) => world.documents.ofSlot(by.charCodeAt(0) - 97),
+    // Replicas are called a1, b2 and so on; who looks after what is left at the end has the first one's file.
+    documentsOf: (by) => world.documents.latelyOfSlot(by === 'caretaker' ? 0 : by.charCodeAt(0) - 97),
     shortestDelayMs: () => world.documents.shortestDelayMs(),
   };
   const alerts = checkAlerts(context);

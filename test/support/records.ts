@@ -157,6 +157,7 @@ export function givingUpRecord(fields: Fields<'giving_up'> = {}): RecordIn<'givi
     reason: 'max_retries',
     gaveUpAtMs: FAILED_AT_MS,
     fingerprint: FINGERPRINT,
+    failuresMeanwhile: [],
     outbox: [ALERT],
     ...fields,
   });
@@ -171,6 +172,7 @@ export function gaveUpRecord(fields: Fields<'gave_up'> = {}): RecordIn<'gave_up'
     reason: 'max_retries',
     gaveUpAtMs: FAILED_AT_MS,
     fingerprint: FINGERPRINT,
+    failuresMeanwhile: [],
     ...fields,
   });
 }

@@ -2,6 +2,7 @@ import type { FailureReported } from '../event.ts';
 import type { PreviousAttempt, RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { beginCount, learned, overrideOf } from './count.ts';
+import { isKnown, withFailure } from './failures.ts';
 import { type CommonFields, countOf, earlierCountOf, freshFields, MAX_EARLIER_FAILURE_IDS } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { isOfLaterAttempt, namesAttempt } from './which-attempt.ts';
@@ -20,7 +21,11 @@ export function afterGiveUp(record: GivenUp, event: FailureReported, rules: Rule
   }
   // A failure that is known already says nothing new either.
   if (isLater === false || isRepeated(record, event)) return unchanged(record, 'giving_up', 'given_up');
-  return become({ ...record, dueAtMs: nowMs }, 'giving_up', 'given_up');
+  // What it says is kept: should a person have restarted the run, it may forbid the next retry.
+  const meanwhile = { ...record, failures: record.failuresMeanwhile };
+  const isNews = !isKnown(meanwhile, event.failure);
+  const failuresMeanwhile = isNews ? withFailure(meanwhile, event.failure, rules, nowMs) : meanwhile.failures;
+  return become({ ...record, failuresMeanwhile, dueAtMs: nowMs }, 'giving_up', 'given_up');
 }
 
 function isRepeated(record: GivenUp, event: FailureReported): boolean {

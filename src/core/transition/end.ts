@@ -29,6 +29,7 @@ export function end(
     reason,
     gaveUpAtMs: nowMs,
     fingerprint,
+    failuresMeanwhile: [],
   };
   return become(ending, 'cleaned_up', reason);
 }

@@ -28,8 +28,8 @@ export function observedWaiting(
     return seen.state === 'failed' ? clearWhenDue(record, seen, evidence, rules, nowMs) : confirmAgain(record, nowMs);
   }
   // A person's clear wins: the pending retry is dropped, unspent.
-  const previous = { fingerprint: record.fingerprint, wasFailed: true, mode: null };
-  return followPerson(record, previous, seen, failedTasks, rules, nowMs);
+  const restarted = { before: record.fingerprint, seen, tasks: failedTasks, failures: [] };
+  return followPerson(record, restarted, rules, nowMs);
 }
 
 /** Only where a run that has not finished may be cleared: it must at least be the attempt whose failure was reported. */

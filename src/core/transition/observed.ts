@@ -94,10 +94,10 @@ function observedGivenUp(
   const known = record.fingerprint;
   const isRestarted = known !== null && !sameFingerprint(known, seen.fingerprint);
   if (isRestarted) {
-    const previous = { fingerprint: known, wasFailed: true, mode: null };
     // In shadow mode whoever restarts the run does what we would have done.
     const counted = record.reason === 'would_have_retried' ? record : withNewCount(record, nowMs);
-    const followed = followPerson(counted, previous, seen, tasks, rules, nowMs);
+    const restarted = { before: known, seen, tasks, failures: record.failuresMeanwhile };
+    const followed = followPerson(counted, restarted, rules, nowMs);
     // Where the policy does not retry it any more, the tombstone stays rather than leaving nothing behind.
     if (followed.next !== null) return followed;
   }
@@ -105,8 +105,13 @@ function observedGivenUp(
   const fingerprint = isRestarted ? shown : (known ?? shown);
   const next =
     record.phase === 'gave_up'
-      ? { ...record, fingerprint, dueAtMs: Math.min(lookAtMs ?? record.expiresAtMs, record.expiresAtMs) }
-      : { ...record, fingerprint, dueAtMs: lookAtMs };
+      ? {
+          ...record,
+          fingerprint,
+          failuresMeanwhile: [],
+          dueAtMs: Math.min(lookAtMs ?? record.expiresAtMs, record.expiresAtMs),
+        }
+      : { ...record, fingerprint, failuresMeanwhile: [], dueAtMs: lookAtMs };
   return become(next, 'giving_up', 'given_up');
 }
 

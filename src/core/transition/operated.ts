@@ -52,6 +52,7 @@ function reset(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number)
     reason: 'reset_by_operator',
     gaveUpAtMs: nowMs,
     fingerprint: null,
+    failuresMeanwhile: [],
   };
   return become(entomb(forgotten, rules, nowMs), 'cleaned_up', 'reset_by_operator');
 }

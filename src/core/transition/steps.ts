@@ -99,6 +99,7 @@ export function giveUp(
     reason,
     gaveUpAtMs: nowMs,
     fingerprint,
+    failuresMeanwhile: [],
   };
   return become(outbox.length > 0 ? givingUp : entomb(givingUp, rules, nowMs), 'giving_up', reason);
 }

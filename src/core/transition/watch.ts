@@ -1,11 +1,11 @@
 import type { SeenRun, SeenTask } from '../event.ts';
 import type { Reason } from '../reason.ts';
-import type { Failure, PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
+import type { Failure, Fingerprint, PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition } from './result.ts';
 import { settle } from './steps.ts';
-import { unreported } from './unreported.ts';
+import { unreported, withSeenTasks } from './unreported.ts';
 import { nextRegularLookMs } from './watch-times.ts';
 
 interface Start {
@@ -47,18 +47,26 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
   };
 }
 
+/** What a person has restarted: how the run was seen before, how it is seen now, and what has been reported since. */
+interface Restarted {
+  readonly before: Fingerprint;
+  readonly seen: SeenRun;
+  readonly tasks: readonly SeenTask[];
+  readonly failures: readonly Failure[];
+}
+
 /** A person restarted the run: what they started is watched, or, if it has failed already, counts as an attempt. */
-export function followPerson(
-  record: RunRecord,
-  previous: PreviousAttempt,
-  seen: SeenRun,
-  tasks: readonly SeenTask[],
-  rules: Rules,
-  nowMs: number,
-): Transition {
+export function followPerson(record: RunRecord, restarted: Restarted, rules: Rules, nowMs: number): Transition {
+  const { before, seen, tasks, failures } = restarted;
   const reason = 'restarted_by_person';
-  const watched = watchFrom(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);
+  // Where it was cleared before it had ended it keeps its start, and callbacks that carry that are no late ones.
+  const hasKeptStart = before.startedAtMs !== null && before.startedAtMs === seen.fingerprint.startedAtMs;
+  const previous: PreviousAttempt = { fingerprint: before, wasFailed: !hasKeptStart, mode: null };
+  const watched = watchFrom(record, { startedBy: 'person', previous, failures, reason }, rules, nowMs);
   if (seen.state !== 'failed') return become(watched, 'retry_scheduled', reason);
-  const failed = { ...watched, failures: unreported(watched, seen, tasks, rules, nowMs) };
+  const failed =
+    failures.length > 0
+      ? withSeenTasks(watched, tasks, rules, nowMs)
+      : { ...watched, failures: unreported(watched, seen, tasks, rules, nowMs) };
   return { ...settle(failed, seen.fingerprint, rules, nowMs), reason };
 }

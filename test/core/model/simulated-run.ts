@@ -92,7 +92,7 @@ export function createSimulatedRun({ version, evidence, hasAuditLog }: RunSettin
         ours: ours.length,
         total: clears.length,
         firstOursAtMs: ours[0]?.atMs ?? null,
-        isLastOurs: clears.at(-1)?.isOurs ?? false,
+        lastOursAtMs: clears.at(-1)?.isOurs ? (ours.at(-1)?.atMs ?? null) : null,
       };
     },
     delete() {

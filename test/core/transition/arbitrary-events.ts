@@ -29,7 +29,7 @@ const outage = { reason: fc.constant('unreachable'), retryAfterMs: nullable(fc.c
 export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   restarts: fc.oneof(
     fc
-      .record({ ours: count, others: count, firstOursAtMs: nullable(anyTime), isLastOurs: bool })
+      .record({ ours: count, others: count, firstOursAtMs: nullable(anyTime), lastOursAtMs: nullable(anyTime) })
       .map(({ others, ...told }) => ({ type: 'told' as const, total: told.ours + others, ...told })),
     fc.constant({ type: 'untold' as const, detail: 'forbidden' }),
   ),

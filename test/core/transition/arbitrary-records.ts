@@ -156,7 +156,11 @@ const phases = {
   }),
 } as const;
 
-const givenUp = { reason: fc.constantFrom('settle_timeout', 'run_succeeded'), gaveUpAtMs: anyTime };
+const givenUp = {
+  reason: fc.constantFrom('settle_timeout', 'run_succeeded'),
+  gaveUpAtMs: anyTime,
+  failuresMeanwhile: failures,
+};
 const givingUp = fc.record({
   phase: fc.constant('giving_up' as const),
   dueAtMs: nullable(anyTime),

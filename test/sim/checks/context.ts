@@ -12,8 +12,8 @@ export interface CheckContext {
   readonly model: AirflowModel;
   readonly nowMs: () => number;
   readonly stored: (key: RunKey) => RunRecord | null;
-  /** The policy document that a process goes by at the moment. */
-  readonly documentOf: (by: string) => PolicyDocument;
+  /** The policy documents on which what a process swaps in now may rest. */
+  readonly documentsOf: (by: string) => readonly PolicyDocument[];
   /** The shortest delay that any document so far has asked for. */
   readonly shortestDelayMs: () => number;
 }

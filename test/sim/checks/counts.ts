@@ -62,7 +62,9 @@ export function checkCounts(context: CheckContext): Watcher {
     if (isEnd) count.restartedAtMs = null;
     const isAnew = before !== null && after !== null && after.retriesUsed < before.retriesUsed;
     // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
-    const isOpen = lostUntilMs !== 0 && after?.earlierCount !== null;
+    // One swap may take in a reset or an end, and the failure that comes with it.
+    const isReset = operations.has(`${by} ${formatRunKey(key)} reset`);
+    const isOpen = isReset || hasEndedWell(before) || (lostUntilMs !== 0 && after?.earlierCount !== null);
     if (isAnew && count.clears > 0 && !isOpen) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
     }
@@ -102,7 +104,11 @@ export function checkCounts(context: CheckContext): Watcher {
   /** Give-ups are forgotten; the clears stay in Airflow's audit log. */
   function onLoss(): void {
     lostUntilMs = nowMs() + FORGOTTEN_MS;
-    for (const count of counts.values()) count.gaveUp = null;
+    for (const count of counts.values()) {
+      count.gaveUp = null;
+      // What a person restarted may come after a give-up again, and then begins the next count.
+      if (count.restartedAtMs !== null) open(count);
+    }
   }
 
   return (event) => {
@@ -126,19 +132,23 @@ function checkSpending(context: CheckContext, event: SimEventOf<'swapped'>, areT
     journal.violate('one retry at a time', `${name}: ${before?.phase} ${before?.retriesUsed} -> ${after?.retriesUsed}`);
     return;
   }
-  const document = context.documentOf(by);
-  const exceeds = (withTags: boolean) => {
-    const layers = layersFor(document, withTags ? scenario : { dags: [] }, key.dagId, after.override);
-    return exceededCap(capsOf(layers, document, after.granted), before.retriesUsedByClass, after.retriesUsedByClass);
-  };
-  const exceeded = exceeds(true);
-  // Where Airflow hides a Dag's tags, retries without them are better than none.
-  const isExcused = !areTagsKnown && exceeds(false) === null;
-  if (exceeded !== null && !isExcused) journal.violate('the cap holds', `${name}: ${exceeded}`);
-  const durationMs = layersFor(document, scenario, key.dagId, after.override).find(
-    (layer) => layer.max_duration,
-  )?.max_duration;
-  if (durationMs !== undefined && clockMs > after.firstFailedAtMs + durationMs) {
+  const verdicts = context.documentsOf(by).map((document) => {
+    const exceeds = (withTags: boolean) => {
+      const layers = layersFor(document, withTags ? scenario : { dags: [] }, key.dagId, after.override);
+      return exceededCap(capsOf(layers, document, after.granted), before.retriesUsedByClass, after.retriesUsedByClass);
+    };
+    // Where Airflow hides a Dag's tags, retries without them are better than none.
+    return !areTagsKnown && exceeds(false) === null ? null : exceeds(true);
+  });
+  if (!verdicts.includes(null)) journal.violate('the cap holds', `${name}: ${verdicts[0]}`);
+  const durations = context
+    .documentsOf(by)
+    .map(
+      (document) =>
+        layersFor(document, scenario, key.dagId, after.override).find((layer) => layer.max_duration)?.max_duration ??
+        Infinity,
+    );
+  if (clockMs > after.firstFailedAtMs + Math.max(...durations)) {
     journal.violate(
       'no retry after max_duration',
       `${name}: ${clockMs - after.firstFailedAtMs} ms after the first failure`,

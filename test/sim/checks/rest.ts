@@ -30,6 +30,7 @@ interface Knowledge {
 export function checkRest(context: CheckContext, keys: () => readonly RunKey[], alerts: AlertCheck): RestCheck {
   const { journal, model, nowMs, stored } = context;
   const knowledge = new Map<string, Knowledge>();
+  const reportedAtMs = new Map<Callback, number>();
   let lostAtMs = -1;
 
   function knownOf(key: RunKey): Knowledge {
@@ -50,9 +51,12 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
   }
 
   function watch(event: SimEvent): void {
+    if (event.type === 'reported') reportedAtMs.set(event.callback, nowMs());
     if (event.type === 'accepted') {
       const startMs = startOf(event.callback);
-      if (startMs !== null) knownOf(event.key).failures.add(startMs);
+      // What was stored before a loss may be answered after it.
+      const isKept = (reportedAtMs.get(event.callback) ?? nowMs()) > lostAtMs;
+      if (startMs !== null && isKept) knownOf(event.key).failures.add(startMs);
       if (event.decision === 'not_retryable') ended(event.key, 'not retryable');
     }
     // What was only in the store is forgotten; what is in Airflow's audit log must still come to an end.

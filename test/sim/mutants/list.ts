@@ -265,8 +265,20 @@ const LOST_STATE: readonly Mutant[] = [
   mutant(
     'clears of ours always pass for those of an earlier count',
     'core/evidence.ts',
-    "count.countIs === 'unchecked' && !restarts.isLastOurs && isRemembered(restarts.firstOursAtMs);",
+    "count.countIs === 'unchecked' && restarts.lastOursAtMs === null && isRemembered(restarts.firstOursAtMs);",
     "count.countIs === 'unchecked';",
+  ),
+  mutant(
+    'after a give-up our own clear passes for a person',
+    'core/evidence.ts',
+    'if (count.earlierCount !== null) {',
+    'if (count.earlierCount !== null && missed < 0) {',
+  ),
+  mutant(
+    'what is reported of a given-up run is forgotten',
+    'core/transition/after-give-up.ts',
+    'return become({ ...record, failuresMeanwhile, dueAtMs: nowMs }',
+    'return become({ ...record, dueAtMs: nowMs }',
   ),
   mutant(
     'what we restarted is not looked for in the audit log',
