@@ -1,15 +1,18 @@
 import type { Logger } from 'pino';
 import type { AlertChannel } from './alerts/port.ts';
 import { createChannels, linksFrom } from './app/channels.ts';
+import { createMonitoring, type Monitoring, statusOf } from './app/monitoring.ts';
 import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import type { Environment } from './config/environment.ts';
 import { DagainError } from './core/errors.ts';
+import { createCensus } from './engine/census.ts';
 import type { Clock } from './engine/clock.ts';
 import { createEngine, type EngineDeps } from './engine/engine.ts';
+import { measureOrchestrator, measureStore } from './engine/measured-ports.ts';
 import { createHttpApp } from './http/app.ts';
 import type { AuthSettings } from './http/auth.ts';
 import type { HealthCheck } from './http/health.ts';
-import { createMetricsRegistry, createPrometheusTelemetry, registerStoreGauges } from './http/metrics.ts';
+import { registerOrchestratorGauge, registerStoreGauges } from './http/metrics/gauges.ts';
 import { operationRoutes } from './http/operations.ts';
 import { policyRoute } from './http/policy.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
@@ -45,9 +48,12 @@ export interface AppOptions {
 
 /** Puts the parts together. @throws DagainError when the settings or the store do not allow to serve */
 export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOptions): Promise<App> {
-  const orchestrator = createOrchestrator(environment, clock, log);
   const channels = createChannels(environment, clock.nowMs);
-  const policies = createPolicySource({ environment, orchestrator, channels, clock, log });
+  const monitoring = createMonitoring({ environment, channels, version: VERSION });
+  const { telemetry } = monitoring;
+  const orchestrator = measureOrchestrator(createOrchestrator(environment, clock, log), monitoring);
+  const onReload = telemetry.policyRead;
+  const policies = createPolicySource({ environment, orchestrator, channels, clock, log, onReload });
   const open: { close(): void | Promise<void> }[] = [policies, orchestrator];
   const release = async () => {
     await Promise.all(open.map((part) => part.close()));
@@ -55,7 +61,7 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
   try {
     const state = await openState(environment, clock, log);
     open.push(state);
-    return assemble({ environment, log, clock, orchestrator, channels, policies, state, release });
+    return assemble({ environment, log, clock, monitoring, orchestrator, channels, policies, state, release });
   } catch (error) {
     // What stays open would keep a process alive that has nothing to do.
     await release();
@@ -64,6 +70,7 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
 }
 
 interface Parts extends Required<AppOptions> {
+  readonly monitoring: Monitoring;
   readonly orchestrator: Orchestrator;
   readonly channels: readonly AlertChannel[];
   readonly policies: ReturnType<typeof createPolicySource>;
@@ -71,11 +78,20 @@ interface Parts extends Required<AppOptions> {
   readonly release: () => Promise<void>;
 }
 
-function assemble({ environment, log, clock, orchestrator, channels, policies, state, release }: Parts): App {
+function assemble({
+  environment,
+  log,
+  clock,
+  monitoring,
+  orchestrator,
+  channels,
+  policies,
+  state,
+  release,
+}: Parts): App {
   const { DAGAIN_HOST: host, DAGAIN_PORT: port } = environment;
-  const { store } = state;
-  const registry = createMetricsRegistry({ version: VERSION });
-  const telemetry = createPrometheusTelemetry({ registry });
+  const { registry, telemetry } = monitoring;
+  const store = measureStore(state.store, monitoring);
   const random = Math.random;
   const engine = createEngine({
     store,
@@ -91,7 +107,8 @@ function assemble({ environment, log, clock, orchestrator, channels, policies, s
     isShadow: environment.DAGAIN_MODE === 'shadow',
     ...searchFrom(environment),
   });
-  registerStoreGauges({ registry, count: () => store.count(clock.nowMs()) });
+  registerStoreGauges({ registry, count: () => store.count(clock.nowMs()), census: createCensus({ store, clock }) });
+  registerOrchestratorGauge({ registry, look: () => statusOf(orchestrator), nowMs: clock.nowMs });
   const app = createHttpApp({
     ...engine,
     auth: authFrom(environment),

@@ -122,7 +122,7 @@ export interface PolicyParts {
   readonly channels: readonly AlertChannel[];
   readonly clock: Clock;
   readonly log: Logger;
-  readonly onReload?: (result: 'swapped' | 'refused') => void;
+  readonly onReload?: (result: 'swapped' | 'refused' | 'restored') => void;
 }
 
 /** The environment's layer, the file's, and the Dag tags'. @throws DagainError `configuration_invalid` for a bad file */

@@ -15,8 +15,8 @@ export interface LivePolicyFileDeps {
   readonly path: string | null;
   readonly pollIntervalMs: number;
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
-  /** Hears of every reload, for metrics. */
-  readonly onReload: (result: 'swapped' | 'refused') => void;
+  /** Hears of every reload, for metrics; `restored`: a file that was refused is as before again. */
+  readonly onReload: (result: 'swapped' | 'refused' | 'restored') => void;
 }
 
 /**
@@ -35,19 +35,26 @@ function follow(path: string, { pollIntervalMs, log, onReload }: LivePolicyFileD
   let mark = markNow(path);
   let text = readAtStart(path);
   let file = parsePolicyFile(text, path);
+  let isRefused = false;
 
   function reload(): 'unchanged' | 'swapped' | 'refused' {
     mark = markNow(path);
     try {
       const newText = readFileSync(path, 'utf8');
-      if (newText === text) return 'unchanged';
+      if (newText === text) {
+        if (isRefused) onReload('restored');
+        isRefused = false;
+        return 'unchanged';
+      }
       file = parsePolicyFile(newText, path);
       text = newText;
+      isRefused = false;
       log.info({ path }, 'policy file changed: the new policy is in force');
       onReload('swapped');
       return 'swapped';
     } catch (error) {
       log.error({ path, detail: (error as Error).message }, 'policy file refused: the old policy stays in force');
+      isRefused = true;
       onReload('refused');
       return 'refused';
     }

@@ -71,8 +71,10 @@ function typeOf(before: RunRecord | null, event: RunEvent, { next, reason, comma
   if (reason === 'would_have_retried') return null;
   if (reason === 'run_succeeded' && (!isGivenUp(before) || isRehearsed(before)))
     return hasRetried(before) ? 'recovered' : 'ended';
+  const isOpen = before !== null && !isGivenUp(before);
+  // A run that is gone may leave alerts that nobody has accepted yet, and is not given up for that.
+  if (next === null || reason === 'run_missing') return isOpen ? 'ended' : null;
   if (isGivenUp(next)) return isGivenUp(before) ? null : 'gave_up';
-  if (next === null) return isGivenUp(before) || before === null ? null : 'ended';
   return next.phase === 'waiting' && before?.phase !== 'waiting' ? 'failed' : null;
 }
 

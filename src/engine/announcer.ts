@@ -75,7 +75,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     const accepted = result.type === 'accepted';
     const nextTryAtMs = accepted ? null : nextTryMs(pending, result, clock.nowMs());
     const fields = { run: formatRunKey(key), alert: pending.kind, channel: pending.channel, reason: pending.reason };
-    telemetry.alerted(pending.channel, accepted);
+    telemetry.alerted(pending.channel, accepted ? 'accepted' : nextTryAtMs === null ? 'abandoned' : 'not_accepted');
     if (result.type === 'accepted' && result.detail !== undefined) {
       log.warn({ ...fields, detail: result.detail }, 'alert accepted in part');
     } else if (result.type === 'accepted') log.info(fields, 'alert accepted');

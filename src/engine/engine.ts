@@ -79,7 +79,7 @@ export function createEngine(deps: EngineDeps): Engine {
   const search = deps.search === undefined ? null : createSearch({ ...deps, swapLoop, memory, settings: deps.search });
   return {
     intake: createIntake({ swapLoop, log, telemetry }),
-    operations: createOperations({ swapLoop, log }),
+    operations: createOperations({ swapLoop, log, telemetry }),
     runs: createRuns(store),
     start() {
       memory.start();

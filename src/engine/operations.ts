@@ -4,6 +4,7 @@ import type { RunRecord } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import type { Log } from './log.ts';
 import type { SwapLoop } from './swap-loop.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** What became of a person's action. */
 export interface OperationAnswer {
@@ -20,11 +21,18 @@ export interface Operations {
   act(key: RunKey, event: Operated): Promise<OperationAnswer>;
 }
 
-export function createOperations({ swapLoop, log }: { swapLoop: SwapLoop; log: Log }): Operations {
+export interface OperationDeps {
+  readonly swapLoop: Pick<SwapLoop, 'apply'>;
+  readonly log: Log;
+  readonly telemetry: Pick<Telemetry, 'operated'>;
+}
+
+export function createOperations({ swapLoop, log, telemetry }: OperationDeps): Operations {
   return {
     async act(key, event) {
       const { next, decision, reason } = await swapLoop.apply(key, event);
       const { action, actor, comment } = event;
+      telemetry.operated(action, decision);
       log.info({ run: formatRunKey(key), action, actor, comment, decision, reason }, `operator: ${action}`);
       return { decision, reason, record: next };
     },

@@ -47,7 +47,7 @@ export function createStepper(deps: StepDeps): Stepper {
     if (!isRegularLook(key, timing, record.dueAtMs)) return null;
     const run = await deps.activeRuns.find(key, record.clearedAtMs, maxAgeMs(timing));
     if (run === null) return null;
-    telemetry.observed('found', 'listed', 0);
+    telemetry.observed('found', 'listed');
     return { type: 'observed', observation: run };
   }
 
@@ -67,7 +67,7 @@ export function createStepper(deps: StepDeps): Stepper {
     const startedAtMs = clock.nowMs();
     const observation = ifFresh(await orchestrator.observe(key), clock.nowMs() - startedAtMs);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
-    telemetry.observed(observation.type, reason, clock.nowMs() - startedAtMs);
+    telemetry.observed(observation.type, reason);
     if (observation.type === 'unavailable') {
       log.warn(
         { run: formatRunKey(key), reason, detail: observation.detail },
@@ -102,14 +102,6 @@ export function createStepper(deps: StepDeps): Stepper {
     if (next?.phase === before?.phase && applied.command === null) log.debug(fields, reason);
     else if (isGivenUp(next) && !hasEnded(reason) && reason !== 'would_have_retried') log.error(fields, 'gave up');
     else log.info(fields, reason);
-    tellEnd(applied);
-  }
-
-  function tellEnd({ before, next, reason }: Applied): void {
-    if (isGivenUp(before)) return;
-    // A run that has ended may stay for its unsent alerts.
-    if (next === null || hasEnded(reason)) telemetry.ended(howEnded(reason), reason);
-    else if (isGivenUp(next) && reason !== 'would_have_retried') telemetry.ended('gave_up', reason);
   }
 
   /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
@@ -171,11 +163,6 @@ function isGivenUp(record: RunRecord | null): boolean {
 
 function hasEnded(reason: Reason): boolean {
   return reason === 'run_succeeded' || reason === 'run_missing';
-}
-
-function howEnded(reason: Reason): 'recovered' | 'gone' | 'not_retryable' {
-  if (reason === 'run_succeeded') return 'recovered';
-  return reason === 'run_missing' ? 'gone' : 'not_retryable';
 }
 
 /** Whether the run has failed and no callback has told of a task that counts: others may have died without a word. */

@@ -1,5 +1,6 @@
 import { DagainError } from '../core/errors.ts';
 import type { RunEvent, StateLost } from '../core/event.ts';
+import { type JournalEntry, journalOf } from '../core/journal.ts';
 import { dueAtOf, type RunRecord } from '../core/record.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import { type Transition, transition } from '../core/transition.ts';
@@ -64,8 +65,18 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
     return { ...transition(key, before, event, rules, clock.nowMs()), before };
   }
 
+  function entriesOf(applied: Applied, event: RunEvent): JournalEntry[] {
+    const entry = journalOf(applied.before, event, applied, clock.nowMs());
+    return entry === null ? [] : [entry];
+  }
+
   /** False when somebody else has changed the record since `version`. */
-  async function swap(key: RunKey, version: number, change: Pick<Applied, 'before' | 'next' | 'reason'>) {
+  async function swap(
+    key: RunKey,
+    version: number,
+    change: Pick<Applied, 'before' | 'next' | 'reason'>,
+    entries: readonly JournalEntry[],
+  ) {
     const { next } = change;
     // Forgotten until the swap is known to have worked, also when its answer is lost.
     recent.remember(key, null);
@@ -74,6 +85,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
       telemetry.swapConflict();
       return false;
     }
+    for (const entry of entries) telemetry.happened(entry);
     deps.onChange?.(key, change);
     if (next === null) return true;
     recent.remember(key, { version: won, value: next });
@@ -85,16 +97,18 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   /** Null when the swap was lost. */
   async function attempt(key: RunKey, current: Versioned<RunRecord> | null, events: readonly RunEvent[]) {
     const steps: Applied[] = [];
+    const entries: JournalEntry[] = [];
     const stored = current?.value ?? null;
     let record = stored;
     for (const event of events) {
       const applied = await decide(key, record, event);
       steps.push(applied);
+      entries.push(...entriesOf(applied, event));
       record = applied.next;
     }
     const last = steps.at(-1);
     const isChanged = last !== undefined && last.next !== stored;
-    if (isChanged && !(await swap(key, current?.version ?? 0, { ...last, before: stored }))) return null;
+    if (isChanged && !(await swap(key, current?.version ?? 0, { ...last, before: stored }, entries))) return null;
     return { steps, isChanged };
   }
 
@@ -117,7 +131,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
 
   async function applyOne(key: RunKey, current: Versioned<RunRecord> | null, version: number, event: RunEvent) {
     const applied = await decide(key, current?.value ?? null, event);
-    const isDone = applied.next === applied.before || (await swap(key, version, applied));
+    const isDone = applied.next === applied.before || (await swap(key, version, applied, entriesOf(applied, event)));
     return isDone ? applied : null;
   }
 

@@ -1,3 +1,4 @@
+import type { JournalEntry } from '../core/journal.ts';
 import type { Decision, Reason } from '../core/reason.ts';
 
 /** What the engine counts. Labels are bounded: no ids. */
@@ -7,10 +8,16 @@ export interface Telemetry {
   /** A record moved on. */
   stepped(reason: Reason): void;
   cleared(outcome: 'accepted' | 'missing' | 'refused' | 'not_applied' | 'unknown' | 'rehearsed' | 'too_late'): void;
-  /** The run's retries ended. */
-  ended(how: 'recovered' | 'gave_up' | 'gone' | 'not_retryable', reason: Reason): void;
-  observed(result: 'found' | 'missing' | 'unavailable', reason: string, durationMs: number): void;
-  alerted(channel: string, accepted: boolean): void;
+  /** What the journal keeps came to pass, whoever or whatever brought it about. */
+  happened(entry: JournalEntry): void;
+  /** A person acted on a run. */
+  operated(action: string, decision: Decision): void;
+  /** A run was looked at. `reason`: `ok`, `listed`, or why there was no answer. */
+  observed(result: 'found' | 'missing' | 'unavailable', reason: string): void;
+  /** A call of the orchestrator or the store is over; `result` is a stable word. */
+  orchestratorCalled(operation: string, result: string, durationMs: number): void;
+  storeCalled(operation: string, result: string, durationMs: number): void;
+  alerted(channel: string, result: 'accepted' | 'not_accepted' | 'abandoned'): void;
   /** The store has lost what was in it, or gone back to an older state. */
   storeLost(how: 'emptied' | 'set_back'): void;
   /** Failed runs were searched for; what became of one that was found and is under a policy that retries it. */
@@ -23,4 +30,6 @@ export interface Telemetry {
   workFailed(): void;
   /** How long after its due time a run's work began. */
   lag(lagMs: number): void;
+  /** The policy file was read again. */
+  policyRead(result: 'swapped' | 'refused' | 'restored'): void;
 }

@@ -1,18 +1,14 @@
 import type { NextFunction, Request, Response } from 'express';
-import { Histogram, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { METRICS } from './metrics/catalogue.ts';
+import { createHistogram } from './metrics/instruments.ts';
 
 /**
  * Measures every request under its route's pattern and its status, both of which are bounded; whatever matches no route
  * is one series. One listener serves all responses, so that a request costs no closure.
  */
 export function createHttpMetrics({ registry }: { registry: Registry }) {
-  const durations = new Histogram({
-    name: 'dagain_http_request_duration_seconds',
-    help: 'From the headers of a request to the end of its answer.',
-    labelNames: ['method', 'route', 'status'],
-    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-    registers: [registry],
-  });
+  const durations = createHistogram(registry, METRICS.httpRequests);
   const startedAt = new WeakMap<Response, number>();
   function finished(this: Response): void {
     const endedAt = performance.now();

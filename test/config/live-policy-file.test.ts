@@ -123,6 +123,17 @@ describe('on demand', () => {
     expect([max(), results]).toEqual([4, ['refused', 'refused', 'swapped']]);
   });
 
+  test('a bad change that is taken back is told of, once', () => {
+    writeFileSync(path, retries(1));
+    const { live, results } = open();
+    writeFileSync(path, retries('many'));
+    live.reload();
+    writeFileSync(path, retries(1));
+    expect(live.reload()).toBe('unchanged');
+    live.reload();
+    expect(results).toEqual(['refused', 'restored']);
+  });
+
   test('a bad file that is put back as it was changes nothing', () => {
     writeFileSync(path, retries(1));
     const { live } = open();

@@ -4,6 +4,7 @@ import { JournalEntry, journalOf } from '../../src/core/journal.ts';
 import type { RunRecord } from '../../src/core/record.ts';
 import { transition } from '../../src/core/transition.ts';
 import {
+  ALERT,
   clearingRecord,
   confirmingRecord,
   FAILED_AT_MS,
@@ -35,6 +36,7 @@ describe('the journal keeps', () => {
     ['that of a rehearsal', rehearsed, seen('success'), rulesWith(), { type: 'recovered' }],
     ['a success without us', confirmingRecord(), seen('success'), rulesWith(), { type: 'ended' }],
     ['a deleted run', watchingRecord(), MISSING, rulesWith(), { type: 'ended', reason: 'run_missing' }],
+    ['that with alerts unsent', watchingRecord({ outbox: [ALERT] }), MISSING, rulesWith(), { type: 'ended' }],
     ['what is not retried', confirmingRecord(), seen('failed'), off, { type: 'ended', reason: 'retries_off' }],
     ['the cap', twice, seen('failed', NEXT_ATTEMPT), rulesWith(), { type: 'gave_up', reason: 'max_retries_reached' }],
   ])('%s', (_what, before, event, rules, expected) => {

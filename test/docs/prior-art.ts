@@ -366,7 +366,7 @@ export const PRIOR_ART: readonly PriorArt[] = [
   row(
     'DolphinScheduler',
     'watch `retryTimes` for unstable tasks',
-    '`dagain_clears_total`, `dagain_runs_ended_total`; `GET /v1/runs`',
+    '`dagain_retries_total`, `dagain_runs_ended_total`; `GET /v1/runs`',
     'test/http/metrics.test.ts',
     'is there under names that follow the conventions',
   ),

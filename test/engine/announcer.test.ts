@@ -36,7 +36,7 @@ describe('announcing', () => {
       { ...RUN_FIELDS, dedupeKey: alert.dedupeKey, kind: 'gave_up', runUrl: 'https://airflow.example/run' },
     ]);
     expect(harness.store.get(RUN)).toMatchObject({ phase: 'gave_up', outbox: [] });
-    expect(harness.counts.get('alerted webhook true')).toBe(1);
+    expect(harness.counts.get('alerted webhook accepted')).toBe(1);
   });
 
   const RUN_FIELDS = { key: RUN, retriesUsed: 0, maxRetries: 2, createdAtMs: NOW_MS };

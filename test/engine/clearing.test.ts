@@ -124,8 +124,8 @@ describe('sending a clear', () => {
 
 describe('what is told of the end', () => {
   test.each([
-    ['recovered', async () => ({ ...FAILED, state: 'success' }) as const, 'ended recovered run_succeeded'],
-    ['gone', async () => MISSING.observation as { type: 'missing' }, 'ended gone run_missing'],
+    ['recovered', async () => ({ ...FAILED, state: 'success' }) as const, 'happened recovered run_succeeded'],
+    ['gone', async () => MISSING.observation as { type: 'missing' }, 'happened ended run_missing'],
   ] as const)('%s, also where its record stays for unsent alerts', async (name, observe, counted) => {
     for (const outbox of [[], [{ ...ALERT, nextTryAtMs: NOW_MS + 10_000 }]]) {
       const harness = createHarness();
@@ -139,7 +139,7 @@ describe('what is told of the end', () => {
       expect(harness.store.get(RUN)).toBeNull();
       const kinds = name === 'recovered' ? ['gave_up', 'recovered'] : ['gave_up'];
       expect(harness.sent.map(({ kind }) => kind)).toEqual(outbox.length === 0 ? [] : kinds);
-      expect([...harness.counts.keys()].filter((name) => name.startsWith('ended'))).toEqual([counted]);
+      expect([...harness.counts.keys()].filter((name) => name.startsWith('happened'))).toEqual([counted]);
       await harness.worker.stop();
     }
   });

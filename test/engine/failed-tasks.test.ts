@@ -40,8 +40,11 @@ const silent: Telemetry = {
   reported() {},
   stepped() {},
   cleared() {},
-  ended() {},
+  happened() {},
+  operated() {},
   observed() {},
+  orchestratorCalled() {},
+  storeCalled() {},
   alerted() {},
   storeLost() {},
   searched() {},
@@ -50,6 +53,7 @@ const silent: Telemetry = {
   swapConflict() {},
   workFailed() {},
   lag() {},
+  policyRead() {},
 };
 
 /** Holds one record; enough for one replica. */

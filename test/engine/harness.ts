@@ -42,8 +42,11 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
     reported: count('reported'),
     stepped: count('stepped'),
     cleared: count('cleared'),
-    ended: count('ended'),
+    happened: ({ type, reason }) => count('happened')(type, reason),
+    operated: count('operated'),
     observed: count('observed'),
+    orchestratorCalled: count('orchestratorCalled'),
+    storeCalled: count('storeCalled'),
     alerted: count('alerted'),
     storeLost: count('storeLost'),
     searched: count('searched'),
@@ -52,6 +55,7 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
     swapConflict: count('swapConflict'),
     workFailed: count('workFailed'),
     lag: count('lag'),
+    policyRead: count('policyRead'),
   };
 }
 
@@ -170,7 +174,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   const openSearch = (search: SearchSettings) =>
     createSearch({ ...deps, swapLoop, memory, random: () => 0.5, settings: search });
   const engine = { swapLoop, stepper, announcer, worker, intake, memory, openSearch };
-  return { timers, store, counts, lines, clears, rehearsals, sent, script, policies, ...engine };
+  return { timers, store, counts, lines, clears, rehearsals, sent, script, policies, orchestrator, ...engine };
 }
 
 export type Harness = ReturnType<typeof createHarness>;

@@ -53,7 +53,7 @@ function createLoop(store: RunStore) {
   const swapConflict = () => {
     conflicts.count += 1;
   };
-  const telemetry = { swapConflict } as Partial<Telemetry> as Telemetry;
+  const telemetry = { swapConflict, happened() {} } as Partial<Telemetry> as Telemetry;
   const due: number[] = [];
   const swapLoop = createSwapLoop({
     store,

@@ -5,7 +5,8 @@ import { createDagTags } from '../../src/engine/dag-tags.ts';
 import { createEngine } from '../../src/engine/engine.ts';
 import type { Log } from '../../src/engine/log.ts';
 import { createPolicies } from '../../src/engine/policies.ts';
-import { createMetricsRegistry, createPrometheusTelemetry } from '../../src/http/metrics.ts';
+import { createPrometheusTelemetry } from '../../src/http/metrics/telemetry.ts';
+import { createMetricsRegistry } from '../../src/http/metrics.ts';
 import { createAirflow } from '../../src/orchestrator/airflow/airflow.ts';
 import { createApiScenario } from '../airflow-simulation/api-scenario.ts';
 import { createAirflowDispatcher } from '../support/airflow/dispatcher.ts';
@@ -64,7 +65,7 @@ describe.each(['2.11', '3.0', '3.3'] as const)('Airflow %s without a single call
     model.trigger(key);
     await timers.advanceBy(1_800_000);
     expect([model.stateOf(key), clears(), callbacks.length, store.get(key)]).toEqual(['success', 2, 0, null]);
-    expect(await metrics()).toContain('dagain_found_runs_total{result="taken_up"} 1');
+    expect(await metrics()).toContain('dagain_watch_found_runs_total{result="taken_up"} 1');
     await stop();
   });
 

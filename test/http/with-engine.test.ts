@@ -7,7 +7,7 @@ import { createIntake } from '../../src/engine/intake.ts';
 import { createRuns } from '../../src/engine/runs.ts';
 import { createSwapLoop, type SwapLoopDeps } from '../../src/engine/swap-loop.ts';
 import { CallbackAnswer } from '../../src/http/callbacks.ts';
-import { createPrometheusTelemetry } from '../../src/http/metrics.ts';
+import { createPrometheusTelemetry } from '../../src/http/metrics/telemetry.ts';
 import { RunView } from '../../src/http/run-view.ts';
 import { type StoreData, sqliteData } from '../support/store-harness.ts';
 import { createVirtualTimers } from '../support/timers.ts';

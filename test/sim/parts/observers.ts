@@ -28,9 +28,12 @@ export function createSimTelemetry(journal: Journal): Telemetry {
     reported: (decision) => journal.count(`answer: ${decision}`),
     stepped: (reason) => journal.count(`step: ${reason}`),
     cleared: (outcome) => journal.count(`clear: ${outcome}`),
-    ended: (how, reason) => journal.count(`end: ${how} (${reason})`),
+    happened: ({ type, reason }) => journal.count(`journal: ${type} (${reason})`),
+    operated() {},
     observed: (result) => journal.count(`look: ${result}`),
-    alerted: (_channel, accepted) => journal.count(accepted ? 'alerts: accepted' : 'alerts: not accepted'),
+    orchestratorCalled() {},
+    storeCalled() {},
+    alerted: (_channel, result) => journal.count(result === 'accepted' ? 'alerts: accepted' : 'alerts: not accepted'),
     storeLost: (how) => journal.count(`store: found to be ${how}`),
     searched: (result) => journal.count(`failed runs: ${result}`),
     foundFailed: (result) => journal.count(`found failed run: ${result}`),
@@ -38,5 +41,6 @@ export function createSimTelemetry(journal: Journal): Telemetry {
     swapConflict: () => journal.count('store: swap conflicts'),
     workFailed: () => journal.count('work that failed'),
     lag() {},
+    policyRead() {},
   };
 }
