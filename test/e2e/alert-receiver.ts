@@ -4,6 +4,8 @@ import { z } from 'zod';
 
 const Received = z.object({
   dedupe_key: z.string(),
+  mode: z.enum(['active', 'shadow']),
+  summary: z.string(),
   type: z.string(),
   dag_id: z.string(),
   dag_run_id: z.string(),
