@@ -107,7 +107,7 @@ export function checkCounts(context: CheckContext): Watcher {
     for (const count of counts.values()) {
       count.gaveUp = null;
       // What a person restarted may come after a give-up again, and then begins the next count.
-      if (count.restartedAtMs !== null) open(count);
+      if (count.restartedAtMs !== null) count.clears = 0;
     }
   }
 
