@@ -9,6 +9,7 @@ import { checkPolicy, printPolicySchema, printResolvedPolicy } from './cli/polic
 import { policyReference } from './cli/policy-reference.ts';
 import { usage } from './cli/usage.ts';
 import { readEnvironment } from './config/environment.ts';
+import { secretsOf } from './config/secrets.ts';
 import { DagainError } from './core/errors.ts';
 import { idProblem } from './core/run-key.ts';
 import { VERSION } from './version.ts';
@@ -101,7 +102,7 @@ async function doctor(asJson: boolean): Promise<ExitCode> {
 async function serve(): Promise<ExitCode> {
   const environment = readEnvironment(process.env);
   const { createApp, createLog } = await import('./app.ts');
-  const log = createLog(environment.DAGAIN_LOG_LEVEL);
+  const log = createLog(environment.DAGAIN_LOG_LEVEL, { secrets: secretsOf(environment) });
   const signalled = nextStopSignal();
   const app = await createApp({ environment, log });
   process.on('SIGHUP', () => app.reloadPolicy());

@@ -1,5 +1,6 @@
 import { write, writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
+import { createRedactor, SECRET_FIELDS } from './redact.ts';
 
 const STDOUT = 1;
 const NOTHING = Buffer.alloc(0);
@@ -13,17 +14,39 @@ const MAX_PENDING_LENGTH = 16 * 1024 * 1024;
 const RETRY_MS = 20;
 const MAX_EXIT_TRIES = 50;
 
-/** JSON lines on standard output. */
-export function createLog(level: string): Logger {
+export interface LogOptions {
+  /** What must never be read in a line, wherever it comes from. */
+  readonly secrets?: readonly string[];
+  /** Standard output by default. */
+  readonly destination?: { write(line: string): void };
+}
+
+/** JSON lines, without secrets. */
+export function createLog(level: string, { secrets = [], destination }: LogOptions = {}): Logger {
   return pino(
     {
       level,
       base: { service: 'dagain' },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
+      serializers: { err: describeError },
+      hooks: { streamWrite: createRedactor(secrets) },
     },
-    createLineWriter(STDOUT),
+    destination ?? createLineWriter(STDOUT),
   );
+}
+
+/** No more than this: errors of HTTP clients carry whole requests, headers included. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name: type, message, stack, cause } = error;
+  const code = 'code' in error ? error.code : undefined;
+  return { type, message, code, stack, ...(cause === undefined ? {} : { cause: describeCause(cause) }) };
+}
+
+function describeCause(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { Alert, AlertChannel, SendResult } from '../alerts/port.ts';
-import type { PendingAlert, RunRecord } from '../core/record.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { Decision } from '../core/reason.ts';
+import type { AlertKind, PendingAlert, RunRecord } from '../core/record.ts';
+import type { RunKey } from '../core/run-key.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import { isoOf, runFields } from './log-fields.ts';
 import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -65,7 +67,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
       return await channel.send(toAlert(key, record, pending));
     } catch (error) {
       // A channel never rejects; one that does must neither hold up the others nor escape the count of tries.
-      log.error({ err: error, run: formatRunKey(key), channel: pending.channel }, 'an alert channel failed');
+      log.error({ ...alertFields(key, pending), err: error }, 'an alert channel failed');
       return { type: 'retryable', detail: 'the channel failed', retryAfterMs: null };
     }
   }
@@ -74,13 +76,17 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
     const result = await send(key, record, pending);
     const accepted = result.type === 'accepted';
     const nextTryAtMs = accepted ? null : nextTryMs(pending, result, clock.nowMs());
-    const fields = { run: formatRunKey(key), alert: pending.kind, channel: pending.channel, reason: pending.reason };
+    const fields = alertFields(key, pending);
     telemetry.alerted(pending.channel, accepted ? 'accepted' : nextTryAtMs === null ? 'abandoned' : 'not_accepted');
     if (result.type === 'accepted' && result.detail !== undefined) {
       log.warn({ ...fields, detail: result.detail }, 'alert accepted in part');
     } else if (result.type === 'accepted') log.info(fields, 'alert accepted');
     else if (nextTryAtMs === null) log.error({ ...fields, detail: result.detail }, 'alert abandoned: nobody was told');
-    else log.warn({ ...fields, detail: result.detail, nextTryAtMs }, 'alert not accepted, will be sent again');
+    else
+      log.warn(
+        { ...fields, detail: result.detail, next_try_at: isoOf(nextTryAtMs) },
+        'alert not accepted, will be sent again',
+      );
     const detail = result.detail ?? null;
     const { dedupeKey } = pending;
     await swapLoop.apply(key, {
@@ -101,6 +107,18 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
       for (const one of sent) if (one.status === 'rejected') throw one.reason;
     },
   };
+}
+
+/** What each kind of alert tells of. */
+const TOLD_BY: Readonly<Record<AlertKind, Decision>> = {
+  gave_up: 'giving_up',
+  attempt_failed: 'retry_scheduled',
+  first_failure: 'retry_scheduled',
+  recovered: 'cleaned_up',
+};
+
+function alertFields(key: RunKey, { kind, channel, reason, attempt }: PendingAlert) {
+  return runFields(key, { attempt, decision: TOLD_BY[kind], reason }, { alert: kind, channel });
 }
 
 /** Channels that were out get what has piled up in any order. */

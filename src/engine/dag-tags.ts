@@ -61,7 +61,7 @@ export function createDagTags({ orchestrator, clock, log }: DagTagsDeps): DagTag
     keep(dagId, { tags, askAgainAtMs: clock.nowMs() + FRESH_MS, trouble: null });
     if (JSON.stringify(before) === JSON.stringify(tags.problems)) return;
     for (const { tag, message } of tags.problems) {
-      log.warn({ dagId, tag, detail: message }, 'a Dag tag was not understood');
+      log.warn({ dag_id: dagId, tag, detail: message }, 'a Dag tag was not understood');
     }
   }
 
@@ -77,7 +77,7 @@ export function createDagTags({ orchestrator, clock, log }: DagTagsDeps): DagTag
     keep(dagId, { tags, askAgainAtMs: clock.nowMs() + ASK_AGAIN_MS, trouble });
     if (before?.trouble !== trouble) {
       const detail = dag.type === 'missing' ? 'the orchestrator knows no such Dag' : dag.detail;
-      log.warn({ dagId, reason: trouble, detail }, `the Dag could not be read: ${describeTags(tags)}`);
+      log.warn({ dag_id: dagId, reason: trouble, detail }, `the Dag could not be read: ${describeTags(tags)}`);
     }
     return tags !== null;
   }

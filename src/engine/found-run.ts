@@ -2,13 +2,14 @@ import type { FailureReported } from '../core/event.ts';
 import type { FailureClass } from '../core/policy.ts';
 import type { RunRecord } from '../core/record.ts';
 import type { Rules } from '../core/rules.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { RunKey } from '../core/run-key.ts';
 import { transition } from '../core/transition.ts';
 import type { AuditTrail, FailedRun, FoundRun, Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import { ofLatestAttempt, whoStopped } from './evidence.ts';
 import type { Log } from './log.ts';
+import { changeFields, runFields } from './log-fields.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -43,10 +44,10 @@ export function createFoundRuns(deps: FoundRunsDeps): FoundRuns {
   /** Retries fail closed: without the audit log, a run that a person has stopped would be started again. */
   function tellUntold(key: RunKey, detail: string): void {
     telemetry.foundFailed('audit_log_untold');
-    const fields = { run: formatRunKey(key), detail };
+    const about = { attempt: null, decision: 'not_retryable', reason: 'audit_log_untold' } as const;
     // Each one is told of, but the first one loudly: the permission is missing for all of them.
     log[isUntold ? 'warn' : 'error'](
-      fields,
+      runFields(key, about, { detail }),
       'not retried: the audit log does not tell whether a person has stopped it',
     );
     isUntold = true;
@@ -54,7 +55,8 @@ export function createFoundRuns(deps: FoundRunsDeps): FoundRuns {
 
   function leave(key: RunKey, fields: object): 'looked' {
     telemetry.foundFailed('stopped_by_person');
-    log.info({ run: formatRunKey(key), ...fields }, 'found failed, but a person has set it to failed: not retried');
+    const about = { attempt: null, decision: 'not_retryable', reason: 'stopped_by_person' } as const;
+    log.info(runFields(key, about, fields), 'found failed, but a person has set it to failed: not retried');
     return 'looked';
   }
 
@@ -70,8 +72,7 @@ export function createFoundRuns(deps: FoundRunsDeps): FoundRuns {
     if (applied === null) return 'later';
     telemetry.foundFailed('taken_up');
     const { failureClass } = event.failure;
-    const { decision, reason } = applied;
-    log.info({ run: formatRunKey(key), failureClass, decision, reason }, 'found failed, and nobody had told');
+    log.info(changeFields(key, applied, { failure_class: failureClass }), 'found failed, and nobody had told');
     return 'looked';
   }
 

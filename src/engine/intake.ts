@@ -1,7 +1,8 @@
 import type { FailureReported, SuccessReported } from '../core/event.ts';
 import type { Decision, Reason } from '../core/reason.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { RunKey } from '../core/run-key.ts';
 import type { Log } from './log.ts';
+import { changeFields, codeOf, isoOf, levelOf, runFields } from './log-fields.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -30,23 +31,29 @@ export interface IntakeDeps {
 }
 
 export function createIntake({ swapLoop, log, telemetry }: IntakeDeps): Intake {
-  function tell(key: RunKey, event: string, answer: IntakeAnswer): void {
-    const { retryAtMs, ...told } = answer;
-    if (answer.decision === 'already_scheduled') {
-      // The other tasks of a failing attempt say nothing that the first one has not; the record keeps them all.
-      log.debug({ run: formatRunKey(key), event, ...told }, `${event}: ${answer.decision}`);
-      return;
+  function tell(key: RunKey, event: string, applied: Applied, answer: IntakeAnswer): void {
+    const { nextAttempt, retryAtMs, decision } = answer;
+    const fields = changeFields(key, applied, { event, next_attempt: nextAttempt, retry_at: isoOf(retryAtMs) });
+    // The other tasks of a failing attempt say nothing that the first one has not; the record keeps them all.
+    log[decision === 'already_scheduled' ? 'debug' : 'info'](fields, `${event}: ${decision}`);
+  }
+
+  async function store(key: RunKey, event: FailureReported | SuccessReported): Promise<Applied> {
+    try {
+      return await swapLoop.apply(key, event);
+    } catch (error) {
+      const about = { attempt: null, decision: 'undecided', reason: codeOf(error) } as const;
+      log[levelOf(error)](runFields(key, about, { event: event.type }), `${event.type}: not stored, and refused`);
+      throw error;
     }
-    const retryAt = retryAtMs === null ? null : new Date(retryAtMs).toISOString();
-    log.info({ run: formatRunKey(key), event, ...told, retryAt }, `${event}: ${answer.decision}`);
   }
 
   return {
     async report(key, event) {
-      const applied = await swapLoop.apply(key, event);
+      const applied = await store(key, event);
       const answer = toAnswer(applied);
       telemetry.reported(answer.decision, answer.reason);
-      tell(key, event.type, answer);
+      tell(key, event.type, applied, answer);
       return answer;
     },
   };

@@ -3,6 +3,7 @@ import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import { changeFields, isoOf } from './log-fields.ts';
 import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -95,8 +96,10 @@ export function createMemory(deps: MemoryDeps): Memory {
       return;
     }
     telemetry.storeLost(isEmptied ? 'emptied' : 'set_back');
-    const upTo = accounted === null ? null : new Date(accounted).toISOString();
-    log.error({ upTo }, 'the store has lost data: every count is held against the audit log before the next retry');
+    log.error(
+      { up_to: isoOf(accounted) },
+      'the store has lost data: every count is held against the audit log before the next retry',
+    );
   }
 
   /** Finds the runs that the store should know, and does not. False: the orchestrator cannot be asked now. */
@@ -132,9 +135,9 @@ export function createMemory(deps: MemoryDeps): Memory {
     if (trail.entries.findLast(({ action }) => action === 'cleared')?.isOurs === false) return true;
     const detail = 'the audit log shows clears of ours';
     const lost = { type: 'state_lost', problem: 'missing', detail, clears } as const;
-    const { before, next } = await deps.swapLoop.apply(key, lost);
-    if (before === null && next !== null)
-      log.warn({ run: formatRunKey(key), clears }, 'restarted by us, not in the store');
+    const applied = await deps.swapLoop.apply(key, lost);
+    if (applied.before === null && applied.next !== null)
+      log.warn(changeFields(key, applied, { clears }), 'restarted by us, not in the store');
     return true;
   }
 

@@ -1,7 +1,9 @@
+import type { Decision } from '../core/reason.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import type { NoteOutcome, Orchestrator } from '../orchestrator/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import { type AboutRun, runFields } from './log-fields.ts';
 import { type Change, isClearing, noteAfter } from './notes/line.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -25,7 +27,7 @@ export interface NotesDeps {
 /** Tells people on the run what was decided about it. Best effort: a note that fails is dropped, and the next one is newer. */
 export interface Notes {
   /** Called after each swap; returns at once, and nobody waits for the note. */
-  changed(key: RunKey, change: Change): void;
+  changed(key: RunKey, change: Change & { readonly decision: Decision }): void;
   /** Writes nothing more; resolves when what is being written is done. */
   stop(): Promise<void>;
 }
@@ -33,6 +35,8 @@ export interface Notes {
 interface Waiting {
   readonly key: RunKey;
   readonly line: string | null;
+  /** The change that it tells of. */
+  readonly about: AboutRun;
   readonly fromMs: number;
 }
 
@@ -48,13 +52,13 @@ export function createNotes({ orchestrator, clock, log, telemetry }: NotesDeps):
     cancelWake();
     cancelWake = () => {};
     if (isStopped) return;
-    for (const [name, { key, line, fromMs }] of waiting) {
+    for (const [name, note] of waiting) {
       if (writing.size >= CONCURRENCY) return;
       // One writer for each run: the later line must not be overtaken by the earlier one.
-      if (fromMs > clock.nowMs() || writing.has(name)) continue;
+      if (note.fromMs > clock.nowMs() || writing.has(name)) continue;
       waiting.delete(name);
       if (clock.nowMs() < pausedUntilMs) telemetry.noted('dropped');
-      else writing.set(name, write(name, key, line));
+      else writing.set(name, write(name, note));
     }
     wakeForNext();
   }
@@ -64,11 +68,11 @@ export function createNotes({ orchestrator, clock, log, telemetry }: NotesDeps):
     if (next.length > 0) cancelWake = clock.schedule(Math.max(0, Math.min(...next) - clock.nowMs()), startDue);
   }
 
-  async function write(name: string, key: RunKey, line: string | null): Promise<void> {
+  async function write(name: string, { key, line, about }: Waiting): Promise<void> {
     try {
-      tell(key, await orchestrator.annotate(key, line));
+      tell(key, about, await orchestrator.annotate(key, line));
     } catch (error) {
-      log.error({ err: error, run: name }, 'the note on the run could not be written');
+      log.error(runFields(key, about, { err: error }), 'the note on the run could not be written');
       telemetry.noted('dropped');
     } finally {
       writing.delete(name);
@@ -76,9 +80,11 @@ export function createNotes({ orchestrator, clock, log, telemetry }: NotesDeps):
     }
   }
 
-  function tell(key: RunKey, outcome: NoteOutcome): void {
-    telemetry.noted(outcome.type === 'unavailable' ? outcome.reason : outcome.type);
-    const fields = { run: formatRunKey(key), outcome: outcome.type, ...outcome };
+  function tell(key: RunKey, about: AboutRun, outcome: NoteOutcome): void {
+    const result = outcome.type === 'unavailable' ? outcome.reason : outcome.type;
+    const detail = 'detail' in outcome ? outcome.detail : undefined;
+    const fields = runFields(key, about, { result, detail });
+    telemetry.noted(result);
     const isForbidden = outcome.type === 'unavailable' && outcome.reason === 'forbidden';
     if (outcome.type === 'accepted') isForbiddenSaid = false;
     if (outcome.type === 'unavailable') {
@@ -102,7 +108,9 @@ export function createNotes({ orchestrator, clock, log, telemetry }: NotesDeps):
       const line = noteAfter(change, clock.nowMs());
       if (line === undefined) return;
       waiting.delete(name);
-      waiting.set(name, { key, line, fromMs: clock.nowMs() + QUIET_MS });
+      const { before, next, decision, reason } = change;
+      const about = { attempt: (next ?? before)?.attempt ?? null, decision, reason };
+      waiting.set(name, { key, line, about, fromMs: clock.nowMs() + QUIET_MS });
       const [oldest] = waiting.keys();
       if (waiting.size > MAX_WAITING && oldest !== undefined) {
         waiting.delete(oldest);

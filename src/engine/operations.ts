@@ -1,8 +1,9 @@
 import type { Operated } from '../core/event.ts';
 import type { Decision, Reason } from '../core/reason.ts';
 import type { RunRecord } from '../core/record.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { RunKey } from '../core/run-key.ts';
 import type { Log } from './log.ts';
+import { changeFields } from './log-fields.ts';
 import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -30,10 +31,11 @@ export interface OperationDeps {
 export function createOperations({ swapLoop, log, telemetry }: OperationDeps): Operations {
   return {
     async act(key, event) {
-      const { next, decision, reason } = await swapLoop.apply(key, event);
+      const applied = await swapLoop.apply(key, event);
+      const { next, decision, reason } = applied;
       const { action, actor, comment } = event;
       telemetry.operated(action, decision);
-      log.info({ run: formatRunKey(key), action, actor, comment, decision, reason }, `operator: ${action}`);
+      log.info(changeFields(key, applied, { action, actor, comment }), `operator: ${action}`);
       return { decision, reason, record: next };
     },
   };

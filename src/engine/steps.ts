@@ -4,7 +4,7 @@ import { isSelected } from '../core/judgement.ts';
 import type { RetryPolicy } from '../core/policy.ts';
 import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
+import type { RunKey } from '../core/run-key.ts';
 import { isRegularLook, maxAgeMs } from '../core/transition/watch-times.ts';
 import type { ClearOutcome, Orchestrator, Rehearsal, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
@@ -12,12 +12,19 @@ import type { ActiveRuns } from './active-runs.ts';
 import type { Clock } from './clock.ts';
 import type { EvidenceReader } from './evidence.ts';
 import type { Log } from './log.ts';
+import { changeFields, runFields } from './log-fields.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** Longer than a read of the orchestrator can last. */
 const MAX_LOOK_MS = 30_000;
+
+/** Why something could not be found out. */
+interface Trouble {
+  readonly reason: string;
+  readonly detail?: string;
+}
 
 export interface StepDeps {
   readonly swapLoop: SwapLoop;
@@ -39,6 +46,11 @@ export interface Stepper {
 export function createStepper(deps: StepDeps): Stepper {
   const { swapLoop, orchestrator, clock, log, telemetry } = deps;
 
+  function warn(key: RunKey, { attempt }: RunRecord, trouble: Trouble, message: string): void {
+    const { reason, detail } = trouble;
+    log.warn(runFields(key, { attempt, decision: 'undecided', reason }, { detail }), message);
+  }
+
   /** A watched attempt that still runs, where a list tells: that can only put off the next look. */
   async function findActive(key: RunKey, record: RunRecord): Promise<Observed | null> {
     if (record.phase !== 'watching' || record.failures.length > 0 || record.checks > 0) return null;
@@ -54,35 +66,28 @@ export function createStepper(deps: StepDeps): Stepper {
   async function observe(key: RunKey, record: RunRecord): Promise<Observed> {
     // Without the Dag's tags nobody knows whether it may be retried: the same as not being able to look.
     if (!(await deps.policies.refresh(key.dagId))) {
-      log.warn({ run: formatRunKey(key) }, "the Dag's tags could not be read: nothing is decided without them");
-      return { type: 'observed', observation: { type: 'unavailable', reason: 'tags_not_known', retryAfterMs: null } };
+      const reason = 'tags_not_known';
+      warn(key, record, { reason }, "the Dag's tags could not be read: nothing is decided without them");
+      return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs: null } };
     }
     // Before the run itself is read: between that read and the clear there must be no other.
     const evidence = needsEvidence(record, clock.nowMs()) ? await deps.evidence.read(key) : undefined;
     if (evidence !== undefined && 'reason' in evidence) {
-      const { reason, detail, retryAfterMs } = evidence;
-      log.warn({ run: formatRunKey(key), reason, detail }, 'the audit log could not be read: no clear without it');
+      const { reason, retryAfterMs } = evidence;
+      warn(key, record, evidence, 'the audit log could not be read: no clear without it');
       return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs } };
     }
     const startedAtMs = clock.nowMs();
     const observation = ifFresh(await orchestrator.observe(key), clock.nowMs() - startedAtMs);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
     telemetry.observed(observation.type, reason);
-    if (observation.type === 'unavailable') {
-      log.warn(
-        { run: formatRunKey(key), reason, detail: observation.detail },
-        'the orchestrator gave no usable answer',
-      );
-    }
+    if (observation.type === 'unavailable') warn(key, record, observation, 'the orchestrator gave no usable answer');
     const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
     const seen = { type: 'observed', observation, ...(evidence === undefined ? {} : { evidence }) } as const;
     if (!lacksTasks(record, observation, policy)) return seen;
     const failed = await orchestrator.failedTasks(key);
     if (failed.type === 'found') return { ...seen, failedTasks: failed.tasks };
-    log.warn(
-      { run: formatRunKey(key), reason: failed.reason, detail: failed.detail },
-      'failed tasks could not be read',
-    );
+    warn(key, record, failed, 'failed tasks could not be read');
     // Where the policy asks which task failed, nothing is decided without knowing.
     return { ...seen, observation: selectsTasks(policy) ? failed : observation };
   }
@@ -90,15 +95,7 @@ export function createStepper(deps: StepDeps): Stepper {
   function tell(key: RunKey, applied: Applied): void {
     const { before, next, reason } = applied;
     telemetry.stepped(reason);
-    const fields = {
-      run: formatRunKey(key),
-      reason,
-      phase: next?.phase ?? null,
-      attempt: (next ?? before)?.attempt,
-      retriesUsed: (next ?? before)?.retriesUsed,
-      maxRetries: (next ?? before)?.maxRetries,
-      dueAt: next?.dueAtMs == null ? null : new Date(next.dueAtMs).toISOString(),
-    };
+    const fields = changeFields(key, applied);
     if (next?.phase === before?.phase && applied.command === null) log.debug(fields, reason);
     else if (isGivenUp(next) && !hasEnded(reason) && reason !== 'would_have_retried') log.error(fields, 'gave up');
     else log.info(fields, reason);
@@ -115,20 +112,26 @@ export function createStepper(deps: StepDeps): Stepper {
 
   async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearOutcome | Rehearsal | null> {
     const { policy, isShadow } = await deps.policies.rulesFor(key.dagId, record.override);
-    const fields = { run: formatRunKey(key), attempt: record.attempt + 1, mode: record.mode, clear: record.clearsSent };
+    const tellOf = (reason: string, more?: object) =>
+      runFields(
+        key,
+        { attempt: record.attempt, decision: 'undecided', reason },
+        { next_attempt: record.attempt + 1, strategy: record.mode, clear: record.clearsSent, ...more },
+      );
     // The fence: another replica may act on this record once the send window and the time-out are over.
     if (clock.nowMs() > record.sendByMs) {
       telemetry.cleared('too_late');
-      log.warn(fields, 'clear not sent: too late after its swap; the run is read again first');
+      log.warn(tellOf('too_late'), 'clear not sent: too late after its swap; the run is read again first');
       return null;
     }
     const request = { mode: record.mode, runOnLatestVersion: policy.runOnLatestVersion };
     const outcome = await (isShadow ? orchestrator.rehearse(key, request) : orchestrator.clear(key, request));
     telemetry.cleared(outcome.type);
+    const reason = 'reason' in outcome ? outcome.reason : outcome.type;
     const detail = 'detail' in outcome ? outcome.detail : undefined;
     const isAsPlanned = outcome.type === 'accepted' || outcome.type === 'rehearsed';
     const what = isShadow ? 'shadow mode: would have sent the clear' : 'clear sent';
-    log[isAsPlanned ? 'info' : 'warn']({ ...fields, outcome: outcome.type, detail }, what);
+    log[isAsPlanned ? 'info' : 'warn'](tellOf(reason, { outcome: outcome.type, detail }), what);
     return outcome;
   }
 

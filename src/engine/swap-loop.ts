@@ -24,7 +24,7 @@ export interface SwapLoopDeps {
   readonly random: () => number;
   readonly telemetry: Telemetry;
   /** Called after each swap with what it changed. */
-  readonly onChange?: (key: RunKey, change: Pick<Applied, 'before' | 'next' | 'reason'>) => void;
+  readonly onChange?: (key: RunKey, change: Change) => void;
   /** Called after each swap with the time at which the record next needs work. */
   readonly onDue: (dueAtMs: number) => void;
 }
@@ -33,6 +33,8 @@ export interface SwapLoopDeps {
 export interface Applied extends Transition {
   readonly before: RunRecord | null;
 }
+
+type Change = Pick<Applied, 'before' | 'next' | 'decision' | 'reason'>;
 
 /** The one way in which records change. */
 export interface SwapLoop {
@@ -71,12 +73,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
   }
 
   /** False when somebody else has changed the record since `version`. */
-  async function swap(
-    key: RunKey,
-    version: number,
-    change: Pick<Applied, 'before' | 'next' | 'reason'>,
-    entries: readonly JournalEntry[],
-  ) {
+  async function swap(key: RunKey, version: number, change: Change, entries: readonly JournalEntry[]) {
     const { next } = change;
     // Forgotten until the swap is known to have worked, also when its answer is lost.
     recent.remember(key, null);

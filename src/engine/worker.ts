@@ -1,9 +1,9 @@
 import type { RunRecord } from '../core/record.ts';
-import { formatRunKey } from '../core/run-key.ts';
 import type { RunStore, TakenRun } from '../store/port.ts';
 import type { Announcer } from './announcer.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import { changeFields, codeOf, levelOf, runFields } from './log-fields.ts';
 import type { Stepper } from './steps.ts';
 import type { SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -48,6 +48,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   let isRunning = false;
   let isTaking = false;
   let takeAgain = false;
+  /** What the store was last out for, so that it is said once. */
+  let outage: string | null = null;
   let wakeAtMs = Number.POSITIVE_INFINITY;
   let cancelWake = () => {};
   let taking: Promise<void> = Promise.resolve();
@@ -72,11 +74,15 @@ export function createWorker(deps: WorkerDeps): Worker {
         const free = settings.concurrency - inWork.size;
         if (free <= 0 || !isRunning) break;
         const taken = await store.takeDue(clock.nowMs(), free, settings.leaseMs);
+        if (outage !== null) log.info({ reason: outage }, 'the store tells again what is due');
+        outage = null;
         for (const run of taken) begin(run);
         takeAgain ||= taken.length === free;
       } while (takeAgain);
     } catch (error) {
-      log.error({ err: error }, 'could not ask the store what is due');
+      const reason = codeOf(error);
+      log[outage === reason ? 'debug' : levelOf(error)]({ err: error, reason }, 'could not ask the store what is due');
+      outage = reason;
     } finally {
       isTaking = false;
       wakeAt(clock.nowMs() + settings.pollIntervalMs);
@@ -91,10 +97,9 @@ export function createWorker(deps: WorkerDeps): Worker {
     const work = handle(run)
       .catch((error: unknown) => {
         telemetry.workFailed();
-        log.error(
-          { err: error, run: formatRunKey(run.key) },
-          'work on a run failed; it is taken again after its lease',
-        );
+        const attempt = 'record' in run ? run.record.value.attempt : null;
+        const fields = runFields(run.key, { attempt, decision: 'undecided', reason: codeOf(error) }, { err: error });
+        log[levelOf(error)](fields, 'work on a run failed; it is taken again after its lease');
       })
       .finally(() => {
         places.delete(work);
@@ -126,8 +131,11 @@ export function createWorker(deps: WorkerDeps): Worker {
   /** The index knows a run whose record is gone or unreadable: it is counted anew by evidence, or given up. */
   async function replaceLost(run: Extract<TakenRun, { problem: string }>): Promise<void> {
     const { problem, detail, version } = run;
-    log.error({ run: formatRunKey(run.key), problem, detail }, 'the record of a run is lost');
-    await deps.swapLoop.replaceLost(run.key, version, { type: 'state_lost', problem, detail, clears: 0 });
+    const lost = { type: 'state_lost', problem, detail, clears: 0 } as const;
+    const applied = await deps.swapLoop.replaceLost(run.key, version, lost);
+    // Null: somebody has reported on the run meanwhile, and so it has a record again.
+    if (applied === null) return;
+    log.error(changeFields(run.key, applied, { problem, detail }), 'the record of a run is lost');
   }
 
   return {

@@ -92,14 +92,21 @@ function guarded({ access, handle }: Route, auth: Auth): Route['handle'] {
 
 /** Answers what a handler threw. Our own failures are logged whole, under an id that the answer repeats. */
 function createErrorHandler(log: Log) {
+  function tell(request: Request, problem: HttpProblem, error: unknown, requestId: string | null): void {
+    const fields = { method: request.method, path: request.path, status: problem.status, code: problem.code };
+    if (requestId !== null) {
+      // The store's outages end by themselves, and the sender reports again; all else of ours needs a person.
+      const level = problem.status === 503 ? 'warn' : 'error';
+      log[level]({ ...fields, request_id: requestId, err: problem.cause ?? error }, problem.detail);
+    } else if (isLostReport(request, problem)) log.warn({ ...fields, errors: problem.errors }, problem.detail);
+    else log.debug(fields, problem.detail);
+  }
+
   return function answerError(error: unknown, request: Request, response: Response, _next: NextFunction): void {
     if (error instanceof CallerGone) return;
     const problem = toProblem(error);
-    const fields = { method: request.method, path: request.path, code: problem.code };
     const requestId = problem.status >= 500 ? randomUUID() : null;
-    if (requestId !== null) log.error({ ...fields, requestId, err: problem.cause ?? error }, problem.detail);
-    else if (isLostReport(request, problem)) log.warn({ ...fields, errors: problem.errors }, problem.detail);
-    else log.debug(fields, problem.detail);
+    tell(request, problem, error, requestId);
     if (response.headersSent) response.destroy();
     else if (!response.destroyed) sendProblem(request, response, problem, requestId);
   };

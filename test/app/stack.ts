@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type App, createApp, createLog } from '../../src/app.ts';
 import { readEnvironment } from '../../src/config/environment.ts';
@@ -35,7 +36,7 @@ export interface Stack {
   readonly model: AirflowModel;
   readonly alerts: z.infer<typeof Alert>[];
   /** Starts the whole service in this process, with these settings over quick ones. */
-  startApp(settings: Readonly<Record<string, string>>): Promise<{ app: App; url: string }>;
+  startApp(settings: Readonly<Record<string, string>>, log?: Logger): Promise<{ app: App; url: string }>;
   /** Where the Dags' callbacks go from now on; null: they are lost. */
   sendCallbacksTo(url: string | null): void;
   /** What the callbacks were answered. */
@@ -77,9 +78,9 @@ export async function startStack(dags: readonly DagDefinition[]): Promise<Stack>
     sendCallbacksTo(url) {
       target = url;
     },
-    async startApp(settings) {
+    async startApp(settings, log = createLog('silent')) {
       const app = await createApp({
-        log: createLog('silent'),
+        log,
         environment: readEnvironment({
           DAGAIN_PORT: '0',
           DAGAIN_AIRFLOW_URL: airflow.url,

@@ -200,7 +200,7 @@ describe('the log', () => {
     expect(log.lines).toEqual([
       {
         level: 'warn',
-        fields: { dagId: 'etl', tag: 'dagain/max_retry=3', detail },
+        fields: { dag_id: 'etl', tag: 'dagain/max_retry=3', detail },
         message: 'a Dag tag was not understood',
       },
     ]);
@@ -227,7 +227,7 @@ describe('the log', () => {
       await tags.refresh('etl');
     }
     await outage();
-    const fields = { dagId: 'etl', reason: 'server_error', detail: 'because: server_error' };
+    const fields = { dag_id: 'etl', reason: 'server_error', detail: 'because: server_error' };
     expect(log.lines).toEqual([{ level: 'warn', fields, message: `the Dag could not be read: ${what}` }]);
     say(found());
     await clock.advanceBy(FRESH_MS);
@@ -241,7 +241,7 @@ describe('the log', () => {
     await tags.refresh('etl');
     expect(log.lines).toMatchObject([
       {
-        fields: { dagId: 'etl', reason: 'missing', detail: 'the orchestrator knows no such Dag' },
+        fields: { dag_id: 'etl', reason: 'missing', detail: 'the orchestrator knows no such Dag' },
         message: 'the Dag could not be read: it counts as having no tags',
       },
     ]);

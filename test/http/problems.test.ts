@@ -41,7 +41,8 @@ describe('an error of the service', () => {
     expect(got.text).not.toContain('10.0.0.5');
     expect(problem.request_id).toBeDefined();
     // Logged once and whole, under the id that the caller can quote.
-    expect(http.log.lines).toMatchObject([{ level: 'error', fields: { requestId: problem.request_id, err: error } }]);
+    const level = got.status === 503 ? 'warn' : 'error';
+    expect(http.log.lines).toMatchObject([{ level, fields: { request_id: problem.request_id, err: error } }]);
   });
 
   test.each([

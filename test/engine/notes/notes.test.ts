@@ -6,10 +6,20 @@ import { createVirtualTimers } from '../../support/timers.ts';
 import { type Gate, gate } from '../harness.ts';
 
 const ACCEPTED: NoteOutcome = { type: 'accepted' };
-const planned = { before: null, next: waitingRecord(), reason: 'settled' } as const;
-const clearing = { before: waitingRecord(), next: clearingRecord(), reason: 'clear_due' } as const;
-const running = { before: clearingRecord(), next: watchingRecord(), reason: 'clear_accepted' } as const;
-const givenUp = { before: null, next: gaveUpRecord(), reason: 'never_on' } as const;
+const planned = { before: null, next: waitingRecord(), decision: 'retry_scheduled', reason: 'settled' } as const;
+const clearing = {
+  before: waitingRecord(),
+  next: clearingRecord(),
+  decision: 'retry_scheduled',
+  reason: 'clear_due',
+} as const;
+const running = {
+  before: clearingRecord(),
+  next: watchingRecord(),
+  decision: 'retry_scheduled',
+  reason: 'clear_accepted',
+} as const;
+const givenUp = { before: null, next: gaveUpRecord(), decision: 'giving_up', reason: 'never_on' } as const;
 const out = (reason: 'forbidden' | 'timed_out'): NoteOutcome => ({
   type: 'unavailable',
   reason,
