@@ -1,16 +1,16 @@
 import type { Fingerprint, RecordIn, RunRecord } from './record.ts';
 
-/** What the orchestrator's audit log tells of who has restarted a run; times are epoch milliseconds. */
+/** A clear of the run as the audit log has it, by the orchestrator's clock in epoch milliseconds. */
+export interface Restart {
+  readonly atMs: number;
+  /** Whether the service's own user asked for it. */
+  readonly isOurs: boolean;
+}
+
+/** What the orchestrator's audit log tells of who has restarted a run. */
 export type Restarts =
-  | {
-      readonly type: 'told';
-      /** Clears that the service's own user asked for. */
-      readonly ours: number;
-      readonly total: number;
-      readonly firstOursAtMs: number | null;
-      /** When the latest of all was asked for, if it was ours; null: somebody else's was the latest, or there is none. */
-      readonly lastOursAtMs: number | null;
-    }
+  /** All clears that it shows, also those that were refused afterwards; the oldest first. */
+  | { readonly type: 'told'; readonly clears: readonly Restart[] }
   /** The log may not be read, does not reach back far enough, or does not show which entries are ours. */
   | { readonly type: 'untold'; readonly detail: string };
 
@@ -55,7 +55,7 @@ export function needsEvidence(record: RunRecord, nowMs: number): boolean {
  * the record and not in the log, and must not hide one that the store has forgotten.
  */
 export function logOffsetNow(count: Pick<Count, 'clearsSent' | 'logOffset'>, { restarts }: Evidence): number {
-  return restarts.type === 'told' ? restarts.ours - count.clearsSent : count.logOffset;
+  return restarts.type === 'told' ? oursOf(restarts.clears).length - count.clearsSent : count.logOffset;
 }
 
 /**
@@ -76,38 +76,46 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
     const why = count.countIs === 'lost' ? 'the record of this run was lost' : 'the store is younger than this attempt';
     return { type: 'contradicts', detail: `${why}, and the audit log does not help: ${restarts.detail}` };
   }
+  const { clears } = restarts;
+  const ours = oursOf(clears);
+  const firstOursAtMs = ours[0]?.atMs ?? null;
   const known = count.clearsSent + count.logOffset;
-  const missed = restarts.ours - known;
+  const missed = ours.length - known;
+  const agrees = { type: 'agrees', logOffset: logOffsetNow(count, evidence) } as const;
   if (count.earlierCount !== null) {
     // What the record does not know of came before the person who restarted the given-up run.
-    if (!isStartedByUs(attempt, restarts.lastOursAtMs))
-      return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+    if (!isStartedByUs(attempt, clears)) return agrees;
     const detail = 'the audit log shows that our own clear restarted the run after it was given up';
-    return { type: 'missed', missed: Math.max(missed, 0), firstOursAtMs: restarts.firstOursAtMs, detail };
+    return { type: 'missed', missed: Math.max(missed, 0), firstOursAtMs, detail };
   }
   if (missed > 0) {
     // A count that ended well leaves no record; a person's restart after it shows that this is another one.
-    const isOfEarlierCount =
-      count.countIs === 'unchecked' && restarts.lastOursAtMs === null && isRemembered(restarts.firstOursAtMs);
-    if (isOfEarlierCount) return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
-    const detail = `the audit log shows ${restarts.ours} clears of ours, the record knew of ${known}`;
-    return { type: 'missed', missed, firstOursAtMs: restarts.firstOursAtMs, detail };
+    const isOfEarlierCount = count.countIs === 'unchecked' && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);
+    if (isOfEarlierCount) return agrees;
+    const detail = `the audit log shows ${ours.length} clears of ours, the record knew of ${known}`;
+    return { type: 'missed', missed, firstOursAtMs, detail };
   }
-  const isUnexplained = (count.clearNumber ?? 0) > restarts.total && !isRemembered(askedForAtMs);
+  const isUnexplained = (count.clearNumber ?? 0) > clears.length && !isRemembered(askedForAtMs);
   if (isUnexplained && count.countIs !== 'checked') {
-    const detail = `callbacks carry clear_number ${count.clearNumber}, the audit log shows ${restarts.total} clears`;
+    const detail = `callbacks carry clear_number ${count.clearNumber}, the audit log shows ${clears.length} clears`;
     return { type: 'contradicts', detail };
   }
-  return { type: 'agrees', logOffset: logOffsetNow(count, evidence) };
+  return agrees;
+}
+
+function oursOf(clears: readonly Restart[]): readonly Restart[] {
+  return clears.filter(({ isOurs }) => isOurs);
 }
 
 /**
- * Whether our latest clear has started this attempt. Airflow 3 shows when an attempt was asked for; a person's clear
- * that its audit log does not show, from a list of runs, was at another moment.
+ * Whether a clear of ours has started this attempt: the last one before it. Airflow 3 shows when an attempt was asked
+ * for; a person's clear that its audit log does not show, from a list of runs, was at another moment than ours.
  */
-function isStartedByUs({ queuedAtMs }: Fingerprint, lastOursAtMs: number | null): boolean {
-  if (lastOursAtMs === null) return false;
-  return queuedAtMs === null || Math.abs(queuedAtMs - lastOursAtMs) <= REQUEST_SLACK_MS;
+function isStartedByUs({ queuedAtMs, startedAtMs }: Fingerprint, clears: readonly Restart[]): boolean {
+  const byMs = (queuedAtMs ?? startedAtMs ?? Infinity) + REQUEST_SLACK_MS;
+  const last = clears.findLast(({ atMs }) => atMs <= byMs);
+  if (last === undefined || !last.isOurs) return false;
+  return queuedAtMs === null || queuedAtMs - last.atMs <= REQUEST_SLACK_MS;
 }
 
 /** Airflow tells with each callback how often the run has been cleared, by whomever; it must be a callback of this attempt. */

@@ -174,10 +174,17 @@ export function keyOf(record: RunRecord): RunKey {
 
 /**
  * When the record next needs work, in epoch milliseconds, or null for never: the earlier of its phase and its unsent
- * alerts. While it is held only the alerts count. The store's due index holds exactly this.
+ * alerts. While it is held only the alerts and a tombstone's end count. The store's due index holds exactly this.
  */
 export function dueAtOf(record: RunRecord): number | null {
   const times = record.outbox.map((alert) => alert.nextTryAtMs);
-  if (record.held === null && record.dueAtMs !== null) times.push(record.dueAtMs);
+  const phaseDueAtMs = phaseDueAtOf(record);
+  if (phaseDueAtMs !== null) times.push(phaseDueAtMs);
   return times.length === 0 ? null : Math.min(...times);
+}
+
+/** When the record's phase next needs work, its alerts aside; a held tombstone ends all the same, since nobody may ever resume it. */
+export function phaseDueAtOf(record: RunRecord): number | null {
+  if (record.held === null) return record.dueAtMs;
+  return record.phase === 'gave_up' ? record.expiresAtMs : null;
 }

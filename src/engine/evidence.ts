@@ -46,14 +46,8 @@ function restartsIn(trail: AuditTrail): Restarts | Unavailable {
   }
   if (!trail.knowsUs) return { type: 'untold', detail: 'it is not known by which name it calls us' };
   const clears = trail.entries.filter(({ action }) => action === 'cleared');
-  const ours = clears.filter(({ isOurs }) => isOurs);
   // The oldest entries are missing: what is there proves that we have cleared, never that we have not.
-  if (!trail.isComplete && ours.length === 0) return { type: 'untold', detail: 'there is too much of it to read' };
-  return {
-    type: 'told',
-    ours: ours.length,
-    total: clears.length,
-    firstOursAtMs: ours[0]?.atMs ?? null,
-    lastOursAtMs: clears.at(-1)?.isOurs ? (ours.at(-1)?.atMs ?? null) : null,
-  };
+  if (!trail.isComplete && !clears.some(({ isOurs }) => isOurs))
+    return { type: 'untold', detail: 'there is too much of it to read' };
+  return { type: 'told', clears: clears.map(({ atMs, isOurs }) => ({ atMs, isOurs })) };
 }

@@ -1,4 +1,4 @@
-import type { RunRecord } from '../core/record.ts';
+import { phaseDueAtOf, type RunRecord } from '../core/record.ts';
 import type { RunStore, TakenRun } from '../store/port.ts';
 import type { Announcer } from './announcer.ts';
 import type { Clock } from './clock.ts';
@@ -109,7 +109,8 @@ export function createWorker(deps: WorkerDeps): Worker {
   }
 
   function isPhaseDue(record: RunRecord): boolean {
-    return record.held === null && record.dueAtMs !== null && record.dueAtMs <= clock.nowMs();
+    const dueAtMs = phaseDueAtOf(record);
+    return dueAtMs !== null && dueAtMs <= clock.nowMs();
   }
 
   async function handle(run: TakenRun): Promise<void> {
@@ -117,7 +118,7 @@ export function createWorker(deps: WorkerDeps): Worker {
     if ('problem' in run) return replaceLost(run);
     const { value: record } = run.record;
     if (!isPhaseDue(record)) return deps.announcer.announce(run.key, record);
-    telemetry.lag(clock.nowMs() - (record.dueAtMs ?? clock.nowMs()));
+    telemetry.lag(clock.nowMs() - (phaseDueAtOf(record) ?? clock.nowMs()));
     // Its swap ends the lease, so that alerts that are due as well are taken at once, and are sent once.
     await deps.stepper.step(run.key, run.record);
   }

@@ -20,6 +20,7 @@ describe('dueAtOf', () => {
     ['an alert before its phase', waitingRecord({ dueAtMs: 50, outbox: [alertAt(70), alertAt(30)] }), 30],
     ['its phase before an alert', waitingRecord({ dueAtMs: 50, outbox: [alertAt(70)] }), 50],
     ['nothing, while it is held', waitingRecord({ dueAtMs: 50, held }), null],
+    ['the end of a tombstone, also while it is held', gaveUpRecord({ dueAtMs: 50, expiresAtMs: 90, held }), 90],
     ['its alerts, while it is held', waitingRecord({ dueAtMs: 50, held, outbox: [alertAt(70), alertAt(90)] }), 70],
     ['its alerts alone', givingUpRecord({ dueAtMs: null, outbox: [alertAt(70)] }), 70],
     ['a look that was asked for', givingUpRecord({ dueAtMs: 10, outbox: [alertAt(70)] }), 10],

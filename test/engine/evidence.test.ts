@@ -25,7 +25,10 @@ function read(trail: AuditTrail) {
 test('clears are counted by who sent them; what else was done to the run is none', async () => {
   const entries = [entry(1, false), entry(2, true), entry(3, true, 'marked_failed'), entry(4, true), entry(5, false)];
   expect(await read({ ...found, entries })).toEqual({
-    restarts: { type: 'told', ours: 2, total: 4, firstOursAtMs: 2, lastOursAtMs: null },
+    restarts: {
+      type: 'told',
+      clears: [1, 2, 4, 5].map((atMs) => ({ atMs, isOurs: atMs === 2 || atMs === 4 })),
+    },
     remembersSinceMs: 42,
     lostAtMs: null,
   });
@@ -56,7 +59,7 @@ test.each<[string, string | undefined, AuditEntry[]]>([
 
 test('a log without clears tells that there were none', async () => {
   expect(await read({ ...found, entries: [] })).toMatchObject({
-    restarts: { type: 'told', ours: 0, total: 0, firstOursAtMs: null, lastOursAtMs: null },
+    restarts: { type: 'told', clears: [] },
   });
 });
 
@@ -70,7 +73,7 @@ test.each<[string, AuditTrail]>([
 
 test('a log that does not reach back still proves what it shows', async () => {
   const trail = { ...found, entries: [entry(7, true)], isComplete: false };
-  expect(await read(trail)).toMatchObject({ restarts: { type: 'told', ours: 1, lastOursAtMs: 7 } });
+  expect(await read(trail)).toMatchObject({ restarts: { type: 'told', clears: [{ atMs: 7, isOurs: true }] } });
 });
 
 test.each(['timed_out', 'unauthorized', 'server_error'] as const)('%s may pass: nothing is decided', async (reason) => {

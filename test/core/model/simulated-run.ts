@@ -86,14 +86,7 @@ export function createSimulatedRun({ version, evidence, hasAuditLog }: RunSettin
     },
     restarts() {
       if (!hasAuditLog) return { type: 'untold', detail: 'forbidden' };
-      const ours = clears.filter(({ isOurs }) => isOurs);
-      return {
-        type: 'told',
-        ours: ours.length,
-        total: clears.length,
-        firstOursAtMs: ours[0]?.atMs ?? null,
-        lastOursAtMs: clears.at(-1)?.isOurs ? (ours.at(-1)?.atMs ?? null) : null,
-      };
+      return { type: 'told', clears: [...clears] };
     },
     delete() {
       state = 'deleted';

@@ -28,9 +28,12 @@ const outage = { reason: fc.constant('unreachable'), retryAfterMs: nullable(fc.c
 
 export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   restarts: fc.oneof(
-    fc
-      .record({ ours: count, others: count, firstOursAtMs: nullable(anyTime), lastOursAtMs: nullable(anyTime) })
-      .map(({ others, ...told }) => ({ type: 'told' as const, total: told.ours + others, ...told })),
+    fc.record({
+      type: fc.constant('told' as const),
+      clears: fc
+        .array(fc.record({ atMs: anyTime, isOurs: bool }), { maxLength: 6 })
+        .map((clears) => clears.toSorted((a, b) => a.atMs - b.atMs)),
+    }),
     fc.constant({ type: 'untold' as const, detail: 'forbidden' }),
   ),
   remembersSinceMs: fc.constantFrom(0, 0, FAILED_AT_MS),

@@ -42,7 +42,7 @@ export function failed(
 
 /** The audit log shows no clear of ours that the record does not know of. */
 export const AGREES: Evidence = {
-  restarts: { type: 'told', ours: 0, total: 99, firstOursAtMs: null, lastOursAtMs: null },
+  restarts: { type: 'told', clears: Array.from({ length: 99 }, () => ({ atMs: 0, isOurs: false })) },
   remembersSinceMs: 0,
   lostAtMs: null,
 };

@@ -47,11 +47,17 @@ test('what was given up for want of evidence is retried when an operator says so
 
 describe('a given-up run that was restarted', () => {
   const RESTARTED = { queuedAtMs: NOW_MS - 9_000, startedAtMs: NOW_MS - 8_000, endedAtMs: NOW_MS - 1_000 };
-  const told = (ours: number, total: number, lastOursAtMs: number | null): Evidence => ({
-    restarts: { type: 'told', ours, total, firstOursAtMs: FAILED_AT_MS, lastOursAtMs },
-    remembersSinceMs: 0,
-    lostAtMs: null,
-  });
+  const ASKED_MS = RESTARTED.queuedAtMs;
+  /** The audit log shows clears of ours at these times, and a person's at those. */
+  const told = (ours: readonly number[], persons: readonly number[]): Evidence => {
+    const clears = [
+      ...ours.map((atMs) => ({ atMs, isOurs: true })),
+      ...persons.map((atMs) => ({ atMs, isOurs: false })),
+    ];
+    const restarts = { type: 'told', clears: clears.toSorted((a, b) => a.atMs - b.atMs) } as const;
+    return { restarts, remembersSinceMs: 0, lostAtMs: null };
+  };
+  const [FIRST_MS, SECOND_MS] = [FAILED_AT_MS, FAILED_AT_MS + 1_000];
   const tombstone = gaveUpRecord({ retriesUsed: 2, clearsSent: 2, countIs: 'checked', fingerprint: FINGERPRINT });
   const rules = rulesWith({ delayMs: 0, maxRetries: 3 });
 
@@ -65,35 +71,43 @@ describe('a given-up run that was restarted', () => {
   }
 
   test('is counted anew where the audit log knows of no other clear of ours', () => {
-    const { next, command } = judged(told(2, 3, null));
+    const { next, command } = judged(told([FIRST_MS, SECOND_MS], [ASKED_MS]));
     expect(command).toBe('send_clear');
     expect(next).toMatchObject({ retriesUsed: 1, earlierCount: null });
   });
 
   test('is counted anew where a person came after a clear of ours that the store has forgotten', () => {
-    expect(judged(told(3, 4, null))).toMatchObject({ command: 'send_clear', next: { logOffset: 1, retriesUsed: 1 } });
+    expect(judged(told([FIRST_MS, SECOND_MS, SECOND_MS + 1], [ASKED_MS]))).toMatchObject({
+      command: 'send_clear',
+      next: { logOffset: 1, retriesUsed: 1 },
+    });
   });
 
   test('is given up, loudly, where the restart was a clear of ours that the store has forgotten', () => {
-    const { next, command } = judged(told(3, 3, RESTARTED.queuedAtMs + 20));
+    const { next, command } = judged(told([FIRST_MS, SECOND_MS, ASKED_MS + 20], []));
     expect(command).toBeNull();
     expect(next).toMatchObject({ phase: 'giving_up', reason: 'state_lost', retriesUsed: 3, earlierCount: null });
     expect(next?.outbox).toMatchObject([{ kind: 'gave_up', reason: 'state_lost' }]);
   });
 
   test('is given up also where that clear hides behind one that never reached Airflow', () => {
-    expect(judged(told(2, 2, RESTARTED.queuedAtMs)).next).toMatchObject({ reason: 'state_lost', retriesUsed: 2 });
+    expect(judged(told([FIRST_MS, ASKED_MS], [])).next).toMatchObject({ reason: 'state_lost', retriesUsed: 2 });
+  });
+
+  test('is given up also where a person has cleared tasks of it since, while it ran', () => {
+    const evidence = told([FIRST_MS, SECOND_MS, ASKED_MS], [ASKED_MS + 60_000]);
+    expect(judged(evidence).next).toMatchObject({ reason: 'state_lost' });
   });
 
   test('is counted anew where a person restarted it from a list of runs, which the audit log does not show', () => {
-    expect(judged(told(2, 2, FAILED_AT_MS))).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
+    expect(judged(told([FIRST_MS, SECOND_MS], []))).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
   });
 
   test('and is reported to have failed, is held against the log in the same way', () => {
     const report = failed({}, { startedAtMs: RESTARTED.startedAtMs });
     const begun = transition(RUN, tombstone, report, rules, NOW_MS).next;
     expect(begun).toMatchObject({ phase: 'confirming', retriesUsed: 0, earlierCount: { retriesUsed: 2 } });
-    const look = { ...seen('failed', RESTARTED), evidence: told(3, 3, RESTARTED.queuedAtMs + 20) };
+    const look = { ...seen('failed', RESTARTED), evidence: told([FIRST_MS, SECOND_MS, ASKED_MS + 20], []) };
     const due = transition(RUN, begun, look, rules, NOW_MS).next;
     expect(transition(RUN, due, look, rules, NOW_MS).next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
   });

@@ -7,6 +7,8 @@ import { capsOf, exceededCap, layersFor } from './expected-policy.ts';
 /** After this a request that was under way when the store lost its data has had its effect. */
 const FORGOTTEN_MS = 60_000;
 
+const FRESH = { clears: 0, gaveUp: null, restartedAtMs: null } as const;
+
 /** A count of retries as it really is: what took effect in Airflow, and whether a person opened another count. */
 interface Count {
   /** Clears of ours that took effect. */
@@ -14,6 +16,9 @@ interface Count {
   gaveUp: string | null;
   /** When a person last restarted the run while we were still busy with it. */
   restartedAtMs: number | null;
+  /** When a person last restarted the run at all, and clears of ours that took effect since. */
+  lastRestartMs: number | null;
+  clearsSincePerson: number;
   /** When the latest look at the run was shown on which a change of its record rests. */
   lookedAtMs: number;
 }
@@ -31,13 +36,13 @@ export function checkCounts(context: CheckContext): Watcher {
   let lostUntilMs = 0;
 
   function countOf(name: string): Count {
-    const known = counts.get(name) ?? { clears: 0, gaveUp: null, restartedAtMs: null, lookedAtMs: 0 };
+    const known = counts.get(name) ?? { ...FRESH, lastRestartMs: null, clearsSincePerson: 0, lookedAtMs: 0 };
     counts.set(name, known);
     return known;
   }
 
   function open(count: Count): void {
-    Object.assign(count, { clears: 0, gaveUp: null, restartedAtMs: null });
+    Object.assign(count, FRESH);
   }
 
   function onPerson({ key, act, stateBefore, restarted }: SimEventOf<'person'>): void {
@@ -46,7 +51,7 @@ export function checkCounts(context: CheckContext): Watcher {
     const record = stored(key);
     const count = countOf(formatRunKey(key));
     if (record === null || isGivenUp(record) || stateBefore === 'success') open(count);
-    if (restarted) count.restartedAtMs = nowMs();
+    if (restarted) Object.assign(count, { restartedAtMs: nowMs(), lastRestartMs: nowMs(), clearsSincePerson: 0 });
   }
 
   function onSwap(event: SimEventOf<'swapped'>): void {
@@ -89,6 +94,7 @@ export function checkCounts(context: CheckContext): Watcher {
     const name = formatRunKey(key);
     const count = countOf(name);
     count.clears += 1;
+    count.clearsSincePerson += 1;
     const record = stored(key);
     if (count.gaveUp !== null) {
       journal.violate('a given-up run never revives without a person', `${name} was given up: ${count.gaveUp}`);
@@ -106,8 +112,10 @@ export function checkCounts(context: CheckContext): Watcher {
     lostUntilMs = nowMs() + FORGOTTEN_MS;
     for (const count of counts.values()) {
       count.gaveUp = null;
-      // What a person restarted may come after a give-up again, and then begins the next count.
-      if (count.restartedAtMs !== null) count.clears = 0;
+      // What a person has restarted may come after a give-up again, and then begins the next count.
+      if (count.lastRestartMs === null) continue;
+      count.restartedAtMs = count.lastRestartMs;
+      count.clears = Math.min(count.clears, count.clearsSincePerson);
     }
   }
 

@@ -259,20 +259,20 @@ const LOST_STATE: readonly Mutant[] = [
   mutant(
     'what the audit log shows is not counted',
     'core/evidence.ts',
-    'const missed = restarts.ours - known;',
+    'const missed = ours.length - known;',
     'const missed = 0;',
   ),
   mutant(
     'clears of ours always pass for those of an earlier count',
     'core/evidence.ts',
-    "count.countIs === 'unchecked' && restarts.lastOursAtMs === null && isRemembered(restarts.firstOursAtMs);",
+    "count.countIs === 'unchecked' && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);",
     "count.countIs === 'unchecked';",
   ),
   mutant(
     'after a give-up our own clear passes for a person',
     'core/evidence.ts',
     'if (count.earlierCount !== null) {',
-    'if (count.earlierCount !== null && missed < 0) {',
+    'if (count.earlierCount !== null && clears.length < 0) {',
   ),
   mutant(
     'what is reported of a given-up run is forgotten',
