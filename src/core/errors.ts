@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'store_contention'
   | 'store_corrupt'
   | 'store_unsupported'
+  | 'cursor_invalid'
   | 'invalid_transition';
 
 /** The one error class of the service: `code` is stable, `message` is for people, `cause` holds what was caught. */

@@ -77,7 +77,7 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
     const { next } = change;
     // Forgotten until the swap is known to have worked, also when its answer is lost.
     recent.remember(key, null);
-    const won = await store.compareAndSwap(key, version, next);
+    const won = await store.compareAndSwap(key, version, next, entries);
     if (won === null) {
       telemetry.swapConflict();
       return false;

@@ -14,10 +14,12 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: 'The route does not have this method' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   operation_not_possible: { status: 409, title: 'The run is not in a phase for this' },
+  more_runs_than_expected: { status: 409, title: 'More runs match than expected' },
   webhook_id_reused: { status: 409, title: 'The webhook id was used for another body' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not in a supported format' },
   expectation_failed: { status: 417, title: 'The expectation cannot be met' },
+  too_many_streams: { status: 429, title: 'Too many streams are open' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'The service failed' },
   store_corrupt: { status: 500, title: 'The stored state of the run cannot be read' },
@@ -108,6 +110,13 @@ export function toProblem(error: unknown): HttpProblem {
       });
     case 'store_corrupt':
       return new HttpProblem('store_corrupt', 'The service has logged what it found', { cause: error });
+    case 'cursor_invalid': {
+      const message = 'must be the next_cursor of an earlier answer';
+      return new HttpProblem('invalid_query', `cursor ${message}`, {
+        errors: [{ field: 'cursor', message }],
+        cause: error,
+      });
+    }
     case 'configuration_invalid':
     case 'store_unsupported':
     case 'invalid_transition':

@@ -1,3 +1,5 @@
+import type { JournalEntry } from '../core/journal.ts';
+import type { Pause } from '../core/pause.ts';
 import type { RunRecord } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 
@@ -24,6 +26,41 @@ export interface ListPage {
   readonly next: RunKey | null;
 }
 
+/** Names an entry of the journal; opaque. */
+export type JournalId = string;
+
+export interface KeptEntry {
+  readonly id: JournalId;
+  readonly entry: JournalEntry;
+}
+
+export interface JournalQuery {
+  /** Only what was written before this entry; null: from the newest on. */
+  readonly before: JournalId | null;
+  /** How many entries at most. */
+  readonly limit: number;
+  /** Only what concerns this one run. */
+  readonly key?: RunKey;
+}
+
+export interface JournalPage {
+  /** Newest first; may hold fewer than asked for, also in the middle. */
+  readonly entries: readonly KeptEntry[];
+  /** The `before` of the next page, or null at the end. */
+  readonly next: JournalId | null;
+}
+
+export interface JournalTail {
+  /** Oldest first. */
+  readonly entries: readonly KeptEntry[];
+  /** Where to go on reading. */
+  readonly head: string;
+}
+
+/** How much of the journal is kept: what is beyond is dropped as new entries come. */
+export const JOURNAL_MAX_ENTRIES = 100_000;
+export const JOURNAL_MAX_AGE_MS = 90 * 24 * 3_600_000;
+
 /** What marks tell: how far something has got that concerns all runs. */
 export type MarkName = 'memory_begins' | 'accounted_for' | 'store_lost' | 'watched' | 'watch_due';
 
@@ -34,10 +71,16 @@ export type MarkName = 'memory_begins' | 'accounted_for' | 'store_lost' | 'watch
 export interface RunStore {
   load(key: RunKey): Promise<Versioned<RunRecord> | null>;
   /**
-   * Writes `next` (null: deletes) and its place in the due index in one atomic step, only while the stored version is
-   * `expected` (0: absent). Returns the new version, or null on conflict. Resolves only when the write is durable.
+   * Writes `next` (null: deletes), its place in the due index and what the journal keeps of the change in one atomic
+   * step, only while the stored version is `expected` (0: absent). Returns the new version, or null on conflict.
+   * Resolves only when the write is durable.
    */
-  compareAndSwap(key: RunKey, expected: number, next: RunRecord | null): Promise<number | null>;
+  compareAndSwap(
+    key: RunKey,
+    expected: number,
+    next: RunRecord | null,
+    entries?: readonly JournalEntry[],
+  ): Promise<number | null>;
   /**
    * Takes up to `limit` runs that are due, the most overdue first, and moves each one's place in the index to
    * `nowMs + leaseMs`, so that nobody else takes it before. Any swap of the record ends the lease.
@@ -51,6 +94,26 @@ export interface RunStore {
   readMark(name: MarkName): Promise<number | null>;
   /** Moves a mark forward to `toMs`, never back, and tells where it is then. Resolves only when that is durable. */
   advanceMark(name: MarkName, toMs: number): Promise<number>;
+  /**
+   * A page of the journal, in the order in which the store took the entries. It holds at most `JOURNAL_MAX_ENTRIES`,
+   * none older than `JOURNAL_MAX_AGE_MS` when the latest came. Skips what cannot be read.
+   * @throws DagainError `cursor_invalid` for a `before` that no page has given
+   */
+  readJournal(query: JournalQuery): Promise<JournalPage>;
+  /** Where the journal ends now: what comes later, `readJournalAfter` gives. */
+  journalHead(): Promise<string>;
+  /**
+   * Up to `limit` entries that came after `head`, each one once. Skips what cannot be read.
+   * @throws DagainError `cursor_invalid` for a `head` that this kind of store has not given
+   */
+  readJournalAfter(head: string, limit: number): Promise<JournalTail>;
+  /** The pauses of Dags and of everything, by scope; one that cannot be read rejects with `store_corrupt`. */
+  pauses(): Promise<readonly Pause[]>;
+  /**
+   * Pauses a scope, or resumes it (null), and notes that in the journal, in one atomic step. False: it was paused, or
+   * was not, already; then nothing is written, and the first pause stays.
+   */
+  setPause(scope: string, pause: Pause | null, entry: JournalEntry): Promise<boolean>;
   /** Rejects when the store cannot serve. */
   ping(): Promise<void>;
   /** What an operator should know about the store's set-up: one clear sentence each (eviction, persistence). */

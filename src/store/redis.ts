@@ -1,16 +1,20 @@
 import { z } from 'zod';
 import { DagainError } from '../core/errors.ts';
+import type { JournalEntry } from '../core/journal.ts';
 import { dueAtOf, type RunRecord } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { RunStore, Versioned } from './port.ts';
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis/connection.ts';
 import { takeDue } from './redis/due.ts';
-import { marksKey, memberOf, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
+import { journalHead, readJournal, readJournalAfter } from './redis/journal.ts';
+import { marksKey, memberOf, pauseKeys, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
 import { countRuns, listPage } from './redis/listing.ts';
 import { advanceMark, readMark } from './redis/marks.ts';
+import { readPauses, setPause } from './redis/pauses.ts';
 import { runScript, type Send, SWAP } from './redis/scripts.ts';
 import { setupWarnings } from './redis/setup-warnings.ts';
 import { readStoredValue } from './redis/stored-value.ts';
+import { encodeEntry } from './stored-entry.ts';
 import { encodeRecord } from './stored-record.ts';
 
 export type { RedisConnection, RedisConnectionOptions, RedisLog } from './redis/connection.ts';
@@ -27,7 +31,7 @@ export type RedisStoreOptions =
   | { readonly connection: RedisConnection; readonly namespace: string };
 
 /**
- * Runs in Redis: 16 shards, each with its records, due index and member index under one hash tag.
+ * Runs in Redis: 16 shards, each with its records, due index, member index and journal under one hash tag.
  * @throws as `createRedisConnection` does
  */
 export async function createRedisStore(options: RedisStoreOptions): Promise<RunStore> {
@@ -39,6 +43,7 @@ export async function createRedisStore(options: RedisStoreOptions): Promise<RunS
 function redisStore(connection: RedisConnection, namespace: string, release: () => Promise<void>): RunStore {
   const shards = shardKeys(namespace);
   const marks = marksKey(namespace);
+  const pauses = pauseKeys(namespace);
   let closed = false;
   const send: Send = async (args) => {
     if (closed) throw new DagainError('store_unavailable', 'The Redis store is closed');
@@ -46,12 +51,17 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
   };
   return {
     load: (key) => loadRecord(send, shards, key),
-    compareAndSwap: (key, expected, next) => swap(send, shards, key, expected, next),
+    compareAndSwap: (key, expected, next, entries = []) => swap(send, shards, key, expected, next, entries),
     takeDue: (nowMs, limit, leaseMs) => takeDue(send, shards, nowMs, limit, leaseMs),
     list: (after, limit) => listPage(send, shards, after, limit),
     count: (nowMs) => countRuns(send, shards, nowMs),
     readMark: (name) => readMark(send, marks, name),
     advanceMark: (name, toMs) => advanceMark(send, marks, name, toMs),
+    readJournal: (query) => readJournal(send, shards, query),
+    journalHead: () => journalHead(send, shards),
+    readJournalAfter: (head, limit) => readJournalAfter(send, shards, head, limit),
+    pauses: () => readPauses(send, pauses),
+    setPause: (scope, pause, entry) => setPause(send, pauses, scope, pause, entry),
     ping: () => ping(send, shards),
     warnings: () => setupWarnings(send),
     async close() {
@@ -76,13 +86,14 @@ async function swap(
   key: RunKey,
   expected: number,
   next: RunRecord | null,
+  entries: readonly JournalEntry[],
 ): Promise<number | null> {
   const member = memberOf(key);
-  const { records, due, members, sequence } = shardFor(shards, member);
+  const { records, due, members, sequence, journal } = shardFor(shards, member);
   const text = next === null ? '' : encodeRecord(key, next);
   const dueMs = next === null ? null : dueAtOf(next);
-  const args = [member, String(expected), text, dueMs === null ? '' : String(dueMs)];
-  return NewVersion.parse(await runScript(send, SWAP, [records, due, members, sequence], args));
+  const args = [member, String(expected), text, dueMs === null ? '' : String(dueMs), ...entries.map(encodeEntry)];
+  return NewVersion.parse(await runScript(send, SWAP, [records, due, members, sequence, journal], args));
 }
 
 /** Writes, because a Redis that only reads (a replica, a full one) cannot serve. */

@@ -7,8 +7,11 @@ import type { ListPage, RunStore, TakenRun } from './port.ts';
 import { databasePath, inTransaction, openDatabase } from './sqlite/database.ts';
 import { sqliteError } from './sqlite/errors.ts';
 import { createGroupCommit } from './sqlite/group-commit.ts';
+import { encodedEntry, openJournal } from './sqlite/journal.ts';
+import { openPauses } from './sqlite/pauses.ts';
 import { fileSystemWarnings } from './sqlite/setup-warnings.ts';
 import { prepareStatements, type Statements, type StoredRow } from './sqlite/statements.ts';
+import { encodePause } from './stored-pause.ts';
 import { decodeRecord, encodeRecord } from './stored-record.ts';
 
 export interface SqliteStoreOptions {
@@ -33,6 +36,8 @@ export async function createSqliteStore({ directory }: SqliteStoreOptions): Prom
 
 function sqliteStore(database: DatabaseSync, directory: string, path: string): SqliteStore {
   const statements = prepareStatements(database);
+  const journal = openJournal(database);
+  const pauses = openPauses(database, journal);
   const commits = createGroupCommit((work) => explaining(path, () => inTransaction(database, work)));
   const ifOpen = () => {
     if (!database.isOpen) throw new DagainError('store_unavailable', 'The SQLite store is closed');
@@ -47,16 +52,30 @@ function sqliteStore(database: DatabaseSync, directory: string, path: string): S
   }
   return {
     load: (key) => read(() => loadRecord(statements, key)),
-    async compareAndSwap(key, expected, next) {
+    async compareAndSwap(key, expected, next, entries = []) {
+      const noted = entries.map(encodedEntry);
       const text = next === null ? null : encodeRecord(key, next);
       const dueMs = next === null ? null : dueAtOf(next);
-      return await write(() => swap(statements, key, expected, text, dueMs));
+      return await write(() => {
+        const version = swap(statements, key, expected, text, dueMs);
+        if (version !== null) journal.append(noted);
+        return version;
+      });
     },
     takeDue: (nowMs, limit, leaseMs) => write(() => takeDue(statements, nowMs, limit, leaseMs)),
     list: (after, limit) => read(() => listPage(statements, after, limit)),
     count: (nowMs) => read(() => statements.count(nowMs)),
     readMark: (name) => read(() => statements.mark(name)),
     advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
+    readJournal: (query) => read(() => journal.read(query)),
+    journalHead: () => read(() => journal.head()),
+    readJournalAfter: (head, limit) => read(() => journal.readAfter(head, limit)),
+    pauses: () => read(() => pauses.all()),
+    async setPause(scope, pause, entry) {
+      const text = pause === null ? null : encodePause(scope, pause);
+      const noted = encodedEntry(entry);
+      return await write(() => pauses.set(scope, text, noted));
+    },
     claimWebhookId: (id, digest, nowMs, ttlMs) => write(() => claimId(statements, id, digest, nowMs, ttlMs)),
     ping: () => write(() => statements.touch()),
     warnings: () => read(() => fileSystemWarnings(directory, statfsSync(directory).type)),

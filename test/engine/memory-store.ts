@@ -2,6 +2,7 @@ import { DagainError } from '../../src/core/errors.ts';
 import { dueAtOf, type RunRecord } from '../../src/core/record.ts';
 import { formatRunKey, type RunKey } from '../../src/core/run-key.ts';
 import type { RunStore, TakenRun } from '../../src/store/port.ts';
+import { createMemoryJournal, type MemoryJournal } from '../support/journal.ts';
 import { createMarks } from '../support/marks.ts';
 
 interface Row {
@@ -30,6 +31,8 @@ export interface MemoryStore extends RunStore {
   restore(snapshot: () => void): void;
   /** The record is gone from under its place in the index. */
   lose(key: RunKey): void;
+  /** What the journal holds. */
+  readonly journal: MemoryJournal;
   readonly isClosed: boolean;
   readonly swaps: number;
 }
@@ -39,6 +42,7 @@ export const OUTAGE = new DagainError('store_unavailable', 'the store is out');
 export function createMemoryStore(): MemoryStore {
   const rows = new Map<string, Row>();
   const marks = createMarks();
+  const journal = createMemoryJournal();
   let lastVersion = 0;
   let isClosed = false;
   let swaps = 0;
@@ -70,14 +74,17 @@ export function createMemoryStore(): MemoryStore {
     empty() {
       rows.clear();
       marks.clear();
+      journal.clear();
     },
     snapshot() {
       const kept = [...rows].map(([name, row]) => [name, { ...row }] as const);
       const restoreMarks = marks.snapshot();
+      const restoreJournal = journal.snapshot();
       return () => {
         rows.clear();
         for (const [name, row] of kept) rows.set(name, { ...row });
         restoreMarks();
+        restoreJournal();
       };
     },
     restore: (snapshot) => snapshot(),
@@ -85,6 +92,7 @@ export function createMemoryStore(): MemoryStore {
       const row = rows.get(formatRunKey(key));
       if (row !== undefined) row.record = null;
     },
+    journal,
     get isClosed() {
       return isClosed;
     },
@@ -96,7 +104,7 @@ export function createMemoryStore(): MemoryStore {
       const row = rows.get(formatRunKey(key));
       return row === undefined || row.record === null ? null : { version: row.version, value: row.record };
     },
-    async compareAndSwap(key, expected, next) {
+    async compareAndSwap(key, expected, next, entries = []) {
       check();
       await store.beforeSwap(key, next);
       check();
@@ -105,7 +113,9 @@ export function createMemoryStore(): MemoryStore {
         store.conflicts -= 1;
         return null;
       }
-      return (rows.get(formatRunKey(key))?.version ?? 0) === expected ? write(key, next) : null;
+      if ((rows.get(formatRunKey(key))?.version ?? 0) !== expected) return null;
+      journal.append(entries);
+      return write(key, next);
     },
     async takeDue(nowMs, limit, leaseMs) {
       check();
@@ -127,6 +137,26 @@ export function createMemoryStore(): MemoryStore {
     async advanceMark(name, toMs) {
       check();
       return await marks.advanceMark(name, toMs);
+    },
+    async readJournal(query) {
+      check();
+      return await journal.readJournal(query);
+    },
+    async journalHead() {
+      check();
+      return await journal.journalHead();
+    },
+    async readJournalAfter(head, limit) {
+      check();
+      return await journal.readJournalAfter(head, limit);
+    },
+    async pauses() {
+      check();
+      return await journal.pauses();
+    },
+    async setPause(scope, pause, entry) {
+      check();
+      return await journal.setPause(scope, pause, entry);
     },
     async ping() {
       check();

@@ -23,6 +23,7 @@ const EXPECTED: Readonly<Record<ErrorCode, { status: number; code: string; retry
   store_corrupt: { status: 500, code: 'store_corrupt', retryAfter: false },
   store_unsupported: { status: 500, code: 'internal_error', retryAfter: false },
   configuration_invalid: { status: 500, code: 'internal_error', retryAfter: false },
+  cursor_invalid: { status: 400, code: 'invalid_query', retryAfter: false },
   invalid_transition: { status: 500, code: 'internal_error', retryAfter: false },
 };
 const CODES = Object.keys(EXPECTED).filter((code): code is ErrorCode => code in EXPECTED);

@@ -267,10 +267,14 @@ describe('the file', () => {
     const store = await open();
     await store.compareAndSwap(RUN, 0, confirmingRecord());
     await store.close();
-    withFile((database) => database.exec('DROP TABLE marks; DROP TABLE webhook_ids; PRAGMA user_version = 1'));
+    const later = ['marks', 'webhook_ids', 'journal', 'pauses'];
+    const drop = later.map((table) => `DROP TABLE ${table};`).join('');
+    withFile((database) => database.exec(`${drop} PRAGMA user_version = 1`));
     const upgraded = await open();
     expect((await upgraded.load(RUN))?.value).toEqual(confirmingRecord());
     expect(await upgraded.advanceMark('watched', 5)).toBe(5);
+    expect(await upgraded.readJournal({ before: null, limit: 1 })).toEqual({ entries: [], next: null });
+    expect(await upgraded.pauses()).toEqual([]);
     expect(withFile((database) => database.prepare('PRAGMA user_version').get())).toEqual({
       user_version: SCHEMA_VERSION,
     });

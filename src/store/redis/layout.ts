@@ -18,6 +18,16 @@ export interface ShardKeys {
   readonly members: string;
   /** The latest version given to any run of the shard. */
   readonly sequence: string;
+  /** Stream: the journal entries of the shard's runs, each as JSON under `e`; the first shard's holds those of no run too. */
+  readonly journal: string;
+}
+
+/** What pauses are kept in, in the slot of the first shard. */
+export interface PauseKeys {
+  /** Hash: scope to JSON. */
+  readonly pauses: string;
+  /** The journal that tells of them. */
+  readonly journal: string;
 }
 
 /** A brace in the namespace would change the hash tag. */
@@ -33,13 +43,24 @@ export function shardKeys(namespace: string): readonly ShardKeys[] {
   checkedNamespace(namespace);
   return Array.from({ length: SHARD_COUNT }, (_, shard) => {
     const tag = `{${namespace}:${shard}}`;
-    return { records: `${tag}:records`, due: `${tag}:due`, members: `${tag}:members`, sequence: `${tag}:sequence` };
+    return {
+      records: `${tag}:records`,
+      due: `${tag}:due`,
+      members: `${tag}:members`,
+      sequence: `${tag}:sequence`,
+      journal: `${tag}:journal`,
+    };
   });
 }
 
 /** The hash of the marks, in the slot of the first shard. */
 export function marksKey(namespace: string): string {
   return `{${checkedNamespace(namespace)}:0}:marks`;
+}
+
+export function pauseKeys(namespace: string): PauseKeys {
+  const tag = `{${checkedNamespace(namespace)}:0}`;
+  return { pauses: `${tag}:pauses`, journal: `${tag}:journal` };
 }
 
 /** Names the run within its shard. */

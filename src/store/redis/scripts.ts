@@ -1,4 +1,10 @@
 import { hash } from 'node:crypto';
+import { JOURNAL_MAX_AGE_MS, JOURNAL_MAX_ENTRIES } from '../port.ts';
+import { SHARD_COUNT } from './layout.ts';
+
+/** Redis drops whole blocks of a stream, of 100 entries by default: so many more may be kept. */
+const BLOCK = 100;
+const MAX_LENGTH = Math.floor(JOURNAL_MAX_ENTRIES / SHARD_COUNT) - BLOCK;
 
 /** Sends one command and answers with Redis's reply. */
 export type Send = (args: readonly string[]) => Promise<unknown>;
@@ -14,20 +20,40 @@ function script(text: string): Script {
 }
 
 /**
+ * Adds the arguments from `first` on to a journal and drops what is too old, by Redis's clock. Redis before 6.2 cannot
+ * drop by age: an error there must not leave half of a script done.
+ */
+const APPEND = `
+local function append(journal, first)
+  for at = first, #ARGV do
+    redis.call('XADD', journal, 'MAXLEN', '~', ${MAX_LENGTH}, '*', 'e', ARGV[at])
+  end
+  if #ARGV < first then return end
+  local oldest = string.format('%.0f', redis.call('TIME')[1] * 1000 - ${JOURNAL_MAX_AGE_MS})
+  redis.pcall('XTRIM', journal, 'MINID', '~', oldest)
+end
+`;
+
+/**
  * Replaces a run's record and its places in both indexes; answers with the new version, or nil on conflict.
+ * What the journal keeps of the change goes with it.
  *
  * All keys are read before the first write: a key of another type then fails the script while nothing has changed.
  * Out of memory, Redis refuses a script at its first write or not at all; a deletion therefore begins with a command
- * that frees memory and works, anything else begins with HSET and is refused.
+ * that can only free memory and works, anything else begins with XADD or HSET and is refused. The journal comes first:
+ * a user who may not write streams is refused while nothing has changed.
  *
  * Versions never go back, also when Redis has lost its latest writes or the whole sequence: its clock, in
  * microseconds, is the lower bound. They need more digits than Lua's own number format writes.
  */
 export const SWAP = script(`
--- KEYS: records, due, members, sequence. ARGV: member, expected version, JSON ('' deletes), due in ms ('' for never)
+-- KEYS: records, due, members, sequence, journal.
+-- ARGV: member, expected version, JSON ('' deletes), due in ms ('' for never), entries of the journal
+${APPEND}
 local stored = redis.call('HGET', KEYS[1], ARGV[1])
 redis.call('ZSCORE', KEYS[2], ARGV[1])
 redis.call('ZSCORE', KEYS[3], ARGV[1])
+redis.call('XLEN', KEYS[5])
 local last = tonumber(redis.call('GET', KEYS[4]) or '0') or 0
 
 local version = '0'
@@ -41,10 +67,13 @@ local clock = redis.call('TIME')
 local next = math.max(last + 1, tonumber(version) + 1, clock[1] * 1000000 + clock[2])
 next = string.format('%.0f', next)
 if ARGV[3] == '' then
+  if #ARGV > 4 then redis.call('XTRIM', KEYS[5], 'MAXLEN', '~', ${MAX_LENGTH}) end
+  append(KEYS[5], 5)
   redis.call('ZREM', KEYS[2], ARGV[1])
   redis.call('ZREM', KEYS[3], ARGV[1])
   redis.call('HDEL', KEYS[1], ARGV[1])
 else
+  append(KEYS[5], 5)
   redis.call('HSET', KEYS[1], ARGV[1], next .. ' ' .. ARGV[3])
   redis.call('ZADD', KEYS[3], 0, ARGV[1])
   if ARGV[4] == '' then
@@ -88,6 +117,26 @@ local stored = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '')
 if stored and stored >= tonumber(ARGV[2]) then return string.format('%.0f', stored) end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]
+`);
+
+/**
+ * Pauses a scope that is not paused, or resumes one that is; answers 1, or 0 where there is nothing to change. It begins
+ * with a command that can only free memory, so that it works when Redis is out of it: stopping everything may help.
+ */
+export const SET_PAUSE = script(`
+-- KEYS: pauses, journal. ARGV: scope, JSON ('' resumes), entry of the journal
+${APPEND}
+local isPaused = redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1
+redis.call('XLEN', KEYS[2])
+if isPaused == (ARGV[2] ~= '') then return 0 end
+redis.call('XTRIM', KEYS[2], 'MAXLEN', '~', ${MAX_LENGTH})
+append(KEYS[2], 3)
+if ARGV[2] == '' then
+  redis.call('HDEL', KEYS[1], ARGV[1])
+else
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+end
+return 1
 `);
 
 /** Runs a script by its digest, and by its text where Redis does not know it yet: then it has certainly not run. */

@@ -30,6 +30,17 @@ INSERT INTO sequence (id, version) VALUES (1, 0);
 CREATE TABLE webhook_ids (id TEXT PRIMARY KEY, digest TEXT NOT NULL, expires_ms REAL NOT NULL) STRICT;
 CREATE INDEX webhook_ids_expiry ON webhook_ids (expires_ms);
 `,
+  `
+CREATE TABLE journal (
+  id INTEGER PRIMARY KEY,
+  at_ms REAL NOT NULL,
+  dag_id TEXT,
+  dag_run_id TEXT,
+  entry TEXT NOT NULL
+) STRICT;
+CREATE INDEX journal_of_run ON journal (dag_id, dag_run_id, id) WHERE dag_run_id IS NOT NULL;
+CREATE TABLE pauses (scope TEXT PRIMARY KEY, pause TEXT NOT NULL) STRICT;
+`,
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

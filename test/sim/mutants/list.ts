@@ -218,8 +218,8 @@ const ENGINE: readonly Mutant[] = [
   mutant(
     'what the store refused to take counts as stored',
     'engine/swap-loop.ts',
-    'const won = await store.compareAndSwap(key, version, next);',
-    'const won = await store.compareAndSwap(key, version, next).catch(() => version + 1);',
+    'const won = await store.compareAndSwap(key, version, next, entries);',
+    'const won = await store.compareAndSwap(key, version, next, entries).catch(() => version + 1);',
   ),
   mutant(
     'the fence of the send window is not there',

@@ -1,7 +1,9 @@
+import type { JournalEntry } from '../../../src/core/journal.ts';
 import { dueAtOf, type RunRecord } from '../../../src/core/record.ts';
 import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
 import type { RunStore, TakenRun, Versioned } from '../../../src/store/port.ts';
 import { encodeRecord } from '../../../src/store/stored-record.ts';
+import { createMemoryJournal } from '../../support/journal.ts';
 import { createMarks } from '../../support/marks.ts';
 
 interface Entry {
@@ -31,6 +33,7 @@ export interface MemoryStoreOptions {
 /** Holds text, as a real store does, so that nobody shares objects with it; checked when it is written. */
 export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}): MemoryStore {
   const entries = new Map<string, Entry>();
+  const journal = createMemoryJournal();
   let lastVersion = 0;
 
   function read(entry: Entry | undefined): Versioned<RunRecord> | null {
@@ -40,12 +43,13 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
     return { version: entry.version, value };
   }
 
-  function swap(key: RunKey, expected: number, next: RunRecord | null): number | null {
+  function swap(key: RunKey, expected: number, next: RunRecord | null, noted: readonly JournalEntry[]): number | null {
     const name = formatRunKey(key);
     const text = next === null ? null : encodeRecord(key, next);
     const current = entries.get(name);
     if ((current?.version ?? 0) !== expected) return null;
     lastVersion += 1;
+    journal.append(noted);
     if (text === null) entries.delete(name);
     else entries.set(name, { key, version: lastVersion, text, dueMs: next === null ? null : dueAtOf(next) });
     onSwap?.(key, read(current)?.value ?? null, next, lastVersion);
@@ -69,7 +73,7 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
     readMark: marks.readMark,
     advanceMark: marks.advanceMark,
     load: async (key) => read(entries.get(formatRunKey(key))),
-    compareAndSwap: async (key, expected, next) => swap(key, expected, next),
+    compareAndSwap: async (key, expected, next, noted = []) => swap(key, expected, next, noted),
     takeDue: async (nowMs, limit, leaseMs) => takeDue(nowMs, limit, leaseMs),
     async list(after, limit) {
       const sorted = [...entries.values()].sort((a, b) => compareKeys(a.key, b.key));
@@ -82,6 +86,11 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
       const due = [...entries.values()].filter(({ dueMs }) => dueMs !== null && dueMs <= nowMs);
       return { records: entries.size, due: due.length };
     },
+    readJournal: journal.readJournal,
+    journalHead: journal.journalHead,
+    readJournalAfter: journal.readJournalAfter,
+    pauses: journal.pauses,
+    setPause: journal.setPause,
     ping: async () => {},
     warnings: async () => [],
     close: async () => {},
@@ -90,14 +99,17 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
     empty() {
       entries.clear();
       marks.clear();
+      journal.clear();
     },
     snapshot() {
       const kept = [...entries].map(([name, entry]) => [name, { ...entry }] as const);
       const restoreMarks = marks.snapshot();
+      const restoreJournal = journal.snapshot();
       return () => {
         entries.clear();
         for (const [name, entry] of kept) entries.set(name, { ...entry });
         restoreMarks();
+        restoreJournal();
       };
     },
   };

@@ -55,12 +55,18 @@ export function createStoreLink({ store, life, timers, dice, journal, weather, o
 
   return {
     load: (key) => call('load', () => store.load(key)),
-    compareAndSwap: (key, expected, next) => call('compareAndSwap', () => store.compareAndSwap(key, expected, next)),
+    compareAndSwap: (key, expected, next, entries) =>
+      call('compareAndSwap', () => store.compareAndSwap(key, expected, next, entries)),
     takeDue: (nowMs, limit, leaseMs) => call('takeDue', () => store.takeDue(nowMs, limit, leaseMs)),
     list: (after, limit) => call('list', () => store.list(after, limit)),
     count: (nowMs) => call('count', () => store.count(nowMs)),
     readMark: (name) => call('readMark', () => store.readMark(name)),
     advanceMark: (name, toMs) => call('advanceMark', () => store.advanceMark(name, toMs)),
+    readJournal: (query) => call('readJournal', () => store.readJournal(query)),
+    journalHead: () => call('journalHead', () => store.journalHead()),
+    readJournalAfter: (head, limit) => call('readJournalAfter', () => store.readJournalAfter(head, limit)),
+    pauses: () => call('pauses', () => store.pauses()),
+    setPause: (scope, pause, entry) => call('setPause', () => store.setPause(scope, pause, entry)),
     ping: () => call('ping', () => store.ping()),
     warnings: () => call('warnings', () => store.warnings()),
     close: async () => {},

@@ -1,0 +1,92 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { z } from 'zod';
+import { DagainError } from '../../core/errors.ts';
+import type { JournalEntry } from '../../core/journal.ts';
+import {
+  JOURNAL_MAX_AGE_MS,
+  JOURNAL_MAX_ENTRIES,
+  type JournalPage,
+  type JournalQuery,
+  type JournalTail,
+  type KeptEntry,
+} from '../port.ts';
+import { decodeEntry, encodeEntry } from '../stored-entry.ts';
+
+/** How many of the oldest entries each new one may drop, so that no write takes long. */
+const DROPPED_AT_ONCE = 10;
+
+const Row = z.object({ id: z.int(), entry: z.string() });
+const Rows = z.array(Row);
+const HeadRow = z.object({ id: z.int().nullable() });
+const Id = z.string().regex(/^\d{1,15}$/);
+
+/** An entry, checked and written as text. */
+export interface EncodedEntry extends Pick<JournalEntry, 'atMs' | 'dagId' | 'dagRunId'> {
+  readonly text: string;
+}
+
+/** The journal's part of the file. Nothing here opens a transaction. */
+export interface JournalTable {
+  append(entries: readonly EncodedEntry[]): void;
+  read(query: JournalQuery): JournalPage;
+  head(): string;
+  readAfter(head: string, limit: number): JournalTail;
+}
+
+export function encodedEntry(entry: JournalEntry): EncodedEntry {
+  const { atMs, dagId, dagRunId } = entry;
+  return { atMs, dagId, dagRunId, text: encodeEntry(entry) };
+}
+
+export function openJournal(database: DatabaseSync): JournalTable {
+  const insert = database.prepare(
+    'INSERT INTO journal (at_ms, dag_id, dag_run_id, entry) VALUES (?, ?, ?, ?) RETURNING id',
+  );
+  const shorten = database.prepare('DELETE FROM journal WHERE id <= ?');
+  // By id first: the oldest are looked at, and no others.
+  const expire = database.prepare(
+    'DELETE FROM journal WHERE at_ms < ? AND id IN (SELECT id FROM journal ORDER BY id LIMIT ?)',
+  );
+  const newest = database.prepare('SELECT id, entry FROM journal WHERE id < ? ORDER BY id DESC LIMIT ?');
+  const newestOfRun = database.prepare(
+    'SELECT id, entry FROM journal WHERE dag_id = ? AND dag_run_id = ? AND id < ? ORDER BY id DESC LIMIT ?',
+  );
+  const after = database.prepare('SELECT id, entry FROM journal WHERE id > ? ORDER BY id LIMIT ?');
+  const last = database.prepare('SELECT max(id) AS id FROM journal');
+
+  function append({ atMs, dagId, dagRunId, text }: EncodedEntry): void {
+    const { id } = Row.pick({ id: true }).parse(insert.get(atMs, dagId, dagRunId, text));
+    shorten.run(id - JOURNAL_MAX_ENTRIES);
+    expire.run(atMs - JOURNAL_MAX_AGE_MS, DROPPED_AT_ONCE);
+  }
+
+  return {
+    append: (entries) => entries.forEach(append),
+    read({ before, limit, key }) {
+      const end = before === null ? Number.MAX_SAFE_INTEGER : idOf(before);
+      if (limit < 1) return { entries: [], next: before };
+      // One more than wanted tells whether that is the end.
+      const found =
+        key === undefined ? newest.all(end, limit + 1) : newestOfRun.all(key.dagId, key.dagRunId, end, limit + 1);
+      const rows = Rows.parse(found);
+      const next = rows.length > limit ? rows[limit - 1] : undefined;
+      return { entries: rows.slice(0, limit).flatMap(keptEntry), next: next === undefined ? null : String(next.id) };
+    },
+    head: () => String(HeadRow.parse(last.get()).id ?? 0),
+    readAfter(head, limit) {
+      const rows = Rows.parse(after.all(idOf(head), Math.max(0, limit)));
+      return { entries: rows.flatMap(keptEntry), head: String(rows.at(-1)?.id ?? head) };
+    },
+  };
+}
+
+function keptEntry({ id, entry: text }: z.infer<typeof Row>): readonly KeptEntry[] {
+  const entry = decodeEntry(text);
+  return entry === null ? [] : [{ id: String(id), entry }];
+}
+
+function idOf(text: string): number {
+  const parsed = Id.safeParse(text);
+  if (parsed.success) return Number(parsed.data);
+  throw new DagainError('cursor_invalid', 'This is no place in the journal that the file has given');
+}
