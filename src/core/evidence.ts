@@ -38,8 +38,10 @@ type Count = Pick<
 
 /** How far the orchestrator's clock may be from ours. */
 const CLOCK_SLACK_MS = 60_000;
-/** How far apart the orchestrator may note one request in its log and at the run. */
+/** How long after a request has come in, and is logged, the orchestrator may note it at the run. */
 const REQUEST_SLACK_MS = 10_000;
+/** How far the clocks of the orchestrator's own parts may be apart. */
+const LOG_SLACK_MS = 1_000;
 /** How long an attempt may have been queued, where the orchestrator (Airflow 2) does not tell. */
 const QUEUE_SLACK_MS = 24 * 3_600_000;
 
@@ -112,7 +114,7 @@ function oursOf(clears: readonly Restart[]): readonly Restart[] {
  * for; a person's clear that its audit log does not show, from a list of runs, was at another moment than ours.
  */
 function isStartedByUs({ queuedAtMs, startedAtMs }: Fingerprint, clears: readonly Restart[]): boolean {
-  const byMs = (queuedAtMs ?? startedAtMs ?? Infinity) + REQUEST_SLACK_MS;
+  const byMs = (queuedAtMs ?? startedAtMs ?? Infinity) + LOG_SLACK_MS;
   const last = clears.findLast(({ atMs }) => atMs <= byMs);
   if (last === undefined || !last.isOurs) return false;
   return queuedAtMs === null || queuedAtMs - last.atMs <= REQUEST_SLACK_MS;
