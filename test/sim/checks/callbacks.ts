@@ -12,9 +12,11 @@ import { type CheckContext, isGivenUp } from './context.ts';
  * which is being watched, starts nothing. And what was reported, once accepted, counts: a failure that forbids the
  * retry is not forgotten.
  */
-export function checkCallbacks({ journal, model, stored }: CheckContext): Watcher {
+export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext): Watcher {
   const forbidden = new Map<string, Set<number>>();
   const underWay = new Map<string, Set<Callback>>();
+  const reportedAtMs = new Map<Callback, number>();
+  const takenUpAtMs = new Map<string, number>();
   let hasLost = false;
 
   function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
@@ -22,6 +24,7 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
     // An operator's grant to a given-up run counts more than what its failures said.
     const isTakenUp = isGivenUp(before) && after !== null && after.granted > before.granted;
     if (after === null || isTakenUp) forbidden.delete(name);
+    if (isTakenUp) takenUpAtMs.set(name, nowMs());
     if (after?.phase === 'clearing' && before?.phase === 'waiting') {
       const startMs = after.fingerprint.startedAtMs;
       if (startMs !== null && forbidden.get(name)?.has(startMs)) {
@@ -67,6 +70,8 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
     // Nothing is kept of a run that is off by policy; should the policy change, it starts anew.
     if (startMs === null || stored(key) === null) return;
     const name = formatRunKey(key);
+    // The grant counts more than what was on its way before it.
+    if ((reportedAtMs.get(callback) ?? nowMs()) <= (takenUpAtMs.get(name) ?? -1)) return;
     forbidden.set(name, (forbidden.get(name) ?? new Set()).add(startMs));
   }
 
@@ -83,7 +88,10 @@ export function checkCallbacks({ journal, model, stored }: CheckContext): Watche
     const isReset = (event.type === 'operating' || event.type === 'answered') && event.action === 'reset';
     if (isReset) forbidden.delete(formatRunKey(event.key));
     if (event.type === 'swapped') onSwap(event);
-    if (event.type === 'reported') callbacksOf(event).add(event.callback);
+    if (event.type === 'reported') {
+      reportedAtMs.set(event.callback, nowMs());
+      callbacksOf(event).add(event.callback);
+    }
     if (event.type === 'refused' || event.type === 'accepted') callbacksOf(event).delete(event.callback);
     if (event.type === 'accepted') onAccepted(event);
   };

@@ -86,7 +86,9 @@ export function checkCounts(context: CheckContext): Watcher {
   function onOperation({ key, by, before, after }: SimEventOf<'swapped'>, count: Count): void {
     const isGranted = before !== null && after !== null && after.granted > before.granted;
     if (isGranted && isGivenUp(before)) count.gaveUp = null;
-    if (after === null && operations.has(`${by} ${formatRunKey(key)} reset`)) open(count);
+    // The failure that comes with a reset may begin the next count in the same swap.
+    const isFresh = after === null || after.retriesUsed === 0;
+    if (isFresh && operations.has(`${by} ${formatRunKey(key)} reset`)) open(count);
   }
 
   function onClear({ key, clear }: SimEventOf<'clear_over'>): void {
