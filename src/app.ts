@@ -3,6 +3,7 @@ import type { AlertChannel } from './alerts/port.ts';
 import { createChannels, linksFrom } from './app/channels.ts';
 import { createMonitoring, type Monitoring, statusOf } from './app/monitoring.ts';
 import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
+import { factsFrom, healthChecks, orchestratorStatus } from './app/status.ts';
 import type { Environment } from './config/environment.ts';
 import { DagainError } from './core/errors.ts';
 import { createCensus } from './engine/census.ts';
@@ -11,13 +12,10 @@ import { createEngine, type EngineDeps } from './engine/engine.ts';
 import { measureOrchestrator, measureStore } from './engine/measured-ports.ts';
 import { createHttpApp } from './http/app.ts';
 import type { AuthSettings } from './http/auth.ts';
-import type { HealthCheck } from './http/health.ts';
 import { registerOrchestratorGauge, registerStoreGauges } from './http/metrics/gauges.ts';
-import { operationRoutes } from './http/operations.ts';
-import { policyRoute } from './http/policy.ts';
+import { operatorRoutes } from './http/operator-routes.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Orchestrator } from './orchestrator/port.ts';
-import type { RunStore } from './store/port.ts';
 import { VERSION } from './version.ts';
 
 export { createLog } from './app/log.ts';
@@ -110,7 +108,8 @@ function assemble({
   registerStoreGauges({ registry, count: () => store.count(clock.nowMs()), census: createCensus({ store, clock }) });
   registerOrchestratorGauge({ registry, look: () => statusOf(orchestrator), nowMs: clock.nowMs });
   const app = createHttpApp({
-    ...engine,
+    intake: engine.intake,
+    runs: engine.desk.runs,
     auth: authFrom(environment),
     nowMs: () => clock.nowMs(),
     log,
@@ -119,7 +118,12 @@ function assemble({
     isClosing: () => server.isClosing(),
     version: VERSION,
     seenWebhookIds: state.seenWebhookIds,
-    routes: [policyRoute(policies.source), ...operationRoutes(engine.operations)],
+    routes: operatorRoutes({
+      desk: engine.desk,
+      clock,
+      facts: factsFrom(environment, { version: VERSION, storeName: state.name, startedAtMs: clock.nowMs() }),
+      health: () => orchestratorStatus(orchestrator),
+    }),
   });
   const server = createHttpServer({ app, host, port, log });
 
@@ -179,27 +183,4 @@ function authFrom(environment: Environment): AuthSettings {
     operatorTokens: environment.DAGAIN_OPERATOR_TOKEN ?? [],
     webhookSecrets: environment.DAGAIN_WEBHOOK_SECRET ?? [],
   };
-}
-
-function healthChecks(store: RunStore, orchestrator: Orchestrator): HealthCheck[] {
-  return [
-    {
-      name: 'store',
-      required: true,
-      async run() {
-        await store.ping();
-        return { ok: true, detail: 'answers' };
-      },
-    },
-    {
-      name: 'orchestrator',
-      // Its outages are what the service is made to sit out: callbacks are taken all the same.
-      required: false,
-      async run() {
-        const health = await orchestrator.health();
-        if (health.type === 'reachable') return { ok: true, detail: `${health.name} ${health.version}` };
-        return { ok: false, detail: health.reason };
-      },
-    },
-  ];
 }

@@ -1,7 +1,7 @@
 import { matchesAnyGlob } from './glob.ts';
 import type { FailureClass, RetryPolicy } from './policy.ts';
 import type { Reason, Refusal } from './reason.ts';
-import type { Failure } from './record.ts';
+import type { Failure, RunRecord } from './record.ts';
 
 /** What is known of a run when it is decided whether to retry it. */
 export interface RunFacts {
@@ -106,6 +106,12 @@ export function refusesRetry(exceptionType: string | null, neverOn: readonly str
 function isNamed(globs: readonly string[], type: string): boolean {
   const lastPart = type.slice(type.lastIndexOf('.') + 1);
   return matchesAnyGlob(globs, type) || matchesAnyGlob(globs, lastPart);
+}
+
+/** The class of the failure that a record is about; null while none is known, as of an attempt that runs. Pure. */
+export function failureClassOf(record: RunRecord): FailureClass | null {
+  if (record.phase === 'waiting' || record.phase === 'clearing') return record.failureClass;
+  return record.failures.length === 0 ? null : dominantClass(tellingFailures(record.failures));
 }
 
 function dominantClass(failures: readonly Failure[]): FailureClass {

@@ -9,25 +9,33 @@ const LEAST_PAUSE_MS = 5_000;
 /** How many times as long as a census takes there is none: with many records it gets older rather than costlier. */
 const PAUSE_FACTOR = 20;
 
-/** How the records stand. */
-export interface Census {
+/** How the records of one Dag stand. */
+export interface DagCensus {
   readonly phases: Readonly<Record<Phase, number>>;
   readonly held: number;
+}
+
+/** How the records stand. */
+export interface Census extends DagCensus {
   /** By channel. */
   readonly pendingAlerts: Readonly<Record<string, number>>;
   readonly oldestAlertAtMs: number | null;
+  /** By Dag id. */
+  readonly dags: ReadonlyMap<string, DagCensus>;
 }
 
 export interface CensusDeps {
   readonly store: Pick<RunStore, 'list'>;
   readonly clock: Pick<Clock, 'nowMs'>;
+  /** How old a census may always be, in milliseconds. */
+  readonly leastPauseMs?: number;
 }
 
 /**
- * Counts all records, page by page and now and then: at most 5 s old, or twenty times what a count takes.
+ * Counts all records, page by page and now and then: at most `leastPauseMs` old (5 s), or twenty times what a count takes.
  * @throws DagainError `store_unavailable`
  */
-export function createCensus({ store, clock }: CensusDeps): () => Promise<Census> {
+export function createCensus({ store, clock, leastPauseMs = LEAST_PAUSE_MS }: CensusDeps): () => Promise<Census> {
   let known: { readonly census: Census; readonly freshUntilMs: number } | null = null;
   let counting: Promise<Census> | null = null;
 
@@ -41,7 +49,7 @@ export function createCensus({ store, clock }: CensusDeps): () => Promise<Census
       next = page.next;
     } while (next !== null);
     const nowMs = clock.nowMs();
-    const pauseMs = Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (nowMs - startedAtMs));
+    const pauseMs = Math.max(leastPauseMs, PAUSE_FACTOR * (nowMs - startedAtMs));
     known = { census: tally.census(), freshUntilMs: nowMs + pauseMs };
     return known.census;
   }
@@ -55,20 +63,31 @@ export function createCensus({ store, clock }: CensusDeps): () => Promise<Census
   };
 }
 
+const noneInAnyPhase = () => Object.fromEntries(PHASES.map((phase) => [phase, 0])) as Record<Phase, number>;
+
 function createTally() {
-  const phases = Object.fromEntries(PHASES.map((phase) => [phase, 0])) as Record<Phase, number>;
+  const all = { phases: noneInAnyPhase(), held: 0 };
+  const dags = new Map<string, { phases: Record<Phase, number>; held: number }>();
   const pendingAlerts: Record<string, number> = {};
-  let held = 0;
   let oldestAlertAtMs: number | null = null;
+
+  function ofDag(dagId: string) {
+    const known = dags.get(dagId) ?? { phases: noneInAnyPhase(), held: 0 };
+    dags.set(dagId, known);
+    return known;
+  }
+
   return {
     add(record: RunRecord): void {
-      phases[record.phase] += 1;
-      if (record.held !== null) held += 1;
+      for (const counts of [all, ofDag(record.dagId)]) {
+        counts.phases[record.phase] += 1;
+        if (record.held !== null) counts.held += 1;
+      }
       for (const { channel, createdAtMs } of record.outbox) {
         pendingAlerts[channel] = (pendingAlerts[channel] ?? 0) + 1;
         oldestAlertAtMs = Math.min(oldestAlertAtMs ?? createdAtMs, createdAtMs);
       }
     },
-    census: (): Census => ({ phases, held, pendingAlerts, oldestAlertAtMs }),
+    census: (): Census => ({ ...all, dags, pendingAlerts, oldestAlertAtMs }),
   };
 }

@@ -4,14 +4,16 @@ import type { RunStore } from '../store/port.ts';
 import { createActiveRuns } from './active-runs.ts';
 import { type AlertLinks, createAnnouncer } from './announcer.ts';
 import type { Clock } from './clock.ts';
+import { createDesk, type Desk } from './desk.ts';
 import { createEvidenceReader } from './evidence.ts';
 import { createIntake, type Intake } from './intake.ts';
+import { createLiveChanges } from './live-changes.ts';
 import type { Log } from './log.ts';
 import { createMemory } from './memory.ts';
 import { createNotes } from './notes.ts';
-import { createOperations, type Operations } from './operations.ts';
+import { withPauses } from './paused-policies.ts';
+import { createPauses } from './pauses.ts';
 import type { PolicySource } from './policy-source.ts';
-import { createRuns, type Runs } from './runs.ts';
 import { createSearch, type SearchSettings } from './search.ts';
 import { createStepper } from './steps.ts';
 import { createSwapLoop } from './swap-loop.ts';
@@ -41,22 +43,27 @@ export interface EngineDeps {
 /** Everything that decides, on handed-in time, randomness, store and orchestrator. */
 export interface Engine {
   readonly intake: Intake;
-  readonly operations: Operations;
-  readonly runs: Runs;
+  readonly desk: Desk;
   /** Begins to work on what is due. */
   start(): void;
   /** Takes nothing more, finishes what is in work. */
   stop(): Promise<void>;
 }
 
-export function createEngine(deps: EngineDeps): Engine {
-  const { store, orchestrator, clock, log, telemetry } = deps;
+export function createEngine(given: EngineDeps): Engine {
+  const { store, orchestrator, clock, log, telemetry } = given;
+  const changes = createLiveChanges(given);
+  const pauses = createPauses({ ...given, onChange: () => changes.note(null) });
+  const deps = { ...given, policies: withPauses({ ...given, pauses }) };
   // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
   const wake = { noteDue: (_atMs: number) => {} };
   const notes = deps.writesNotes === true && deps.isShadow !== true ? createNotes(deps) : null;
   const swapLoop = createSwapLoop({
     ...deps,
-    onChange: (key, change) => notes?.changed(key, change),
+    onChange(key, change) {
+      notes?.changed(key, change);
+      changes.note(key);
+    },
     onDue: (atMs) => wake.noteDue(atMs),
   });
   const memory = createMemory({ ...deps, swapLoop });
@@ -66,6 +73,7 @@ export function createEngine(deps: EngineDeps): Engine {
     stepper: createStepper({
       ...deps,
       swapLoop,
+      pauses,
       evidence: createEvidenceReader({ orchestrator, memory }),
       activeRuns: createActiveRuns(deps),
     }),
@@ -79,14 +87,14 @@ export function createEngine(deps: EngineDeps): Engine {
   const search = deps.search === undefined ? null : createSearch({ ...deps, swapLoop, memory, settings: deps.search });
   return {
     intake: createIntake({ swapLoop, log, telemetry }),
-    operations: createOperations({ swapLoop, log, telemetry }),
-    runs: createRuns(store),
+    desk: createDesk({ ...deps, swapLoop, pauses, changes }),
     start() {
       memory.start();
       worker.start();
       search?.start();
     },
     async stop() {
+      changes.stop();
       await Promise.all([memory.stop(), worker.stop(), search?.stop()]);
       await notes?.stop();
     },

@@ -2,9 +2,10 @@ import type { Operated } from '../core/event.ts';
 import type { Decision, Reason } from '../core/reason.ts';
 import type { RunRecord } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
+import type { RunStore } from '../store/port.ts';
 import type { Log } from './log.ts';
 import { changeFields } from './log-fields.ts';
-import type { SwapLoop } from './swap-loop.ts';
+import type { Applied, SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** What became of a person's action. */
@@ -14,29 +15,46 @@ export interface OperationAnswer {
   readonly reason: Reason;
   /** What is stored now; null when nothing is. */
   readonly record: RunRecord | null;
+  readonly isChanged: boolean;
 }
 
-/** What people do to runs. */
+/** What people do to runs. @throws DagainError `store_unavailable` or `store_contention` */
 export interface Operations {
-  /** @throws DagainError `store_unavailable` or `store_contention` */
   act(key: RunKey, event: Operated): Promise<OperationAnswer>;
+  /** Acts only while `isMeant` says so of what is stored at that very moment; null where it does not. */
+  actWhile(key: RunKey, event: Operated, isMeant: (record: RunRecord) => boolean): Promise<OperationAnswer | null>;
 }
 
 export interface OperationDeps {
-  readonly swapLoop: Pick<SwapLoop, 'apply'>;
+  readonly store: Pick<RunStore, 'load'>;
+  readonly swapLoop: Pick<SwapLoop, 'apply' | 'applyTo'>;
   readonly log: Log;
   readonly telemetry: Pick<Telemetry, 'operated'>;
 }
 
-export function createOperations({ swapLoop, log, telemetry }: OperationDeps): Operations {
+/** A run that changes more often than this between two reads is moved by what is done to all alike. */
+const MAX_TRIES = 5;
+
+export function createOperations({ store, swapLoop, log, telemetry }: OperationDeps): Operations {
+  function answer(key: RunKey, { action, actor, comment }: Operated, applied: Applied): OperationAnswer {
+    const { before, next, decision, reason } = applied;
+    telemetry.operated(action, decision);
+    log.info(changeFields(key, applied, { action, actor, comment }), `operator: ${action}`);
+    return { decision, reason, record: next, isChanged: next !== before };
+  }
+
   return {
     async act(key, event) {
-      const applied = await swapLoop.apply(key, event);
-      const { next, decision, reason } = applied;
-      const { action, actor, comment } = event;
-      telemetry.operated(action, decision);
-      log.info(changeFields(key, applied, { action, actor, comment }), `operator: ${action}`);
-      return { decision, reason, record: next };
+      return answer(key, event, await swapLoop.apply(key, event));
+    },
+    async actWhile(key, event, isMeant) {
+      for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+        const current = await store.load(key);
+        if (current === null || !isMeant(current.value)) return null;
+        const applied = await swapLoop.applyTo(key, current, event);
+        if (applied !== null) return answer(key, event, applied);
+      }
+      return null;
     },
   };
 }

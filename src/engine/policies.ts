@@ -82,10 +82,10 @@ export function createPolicies({ current, timing, alertChannels, tags, isShadow 
       return { policy, timing, isProvisional, isOverrideClamped, pause: null, isShadow };
     },
     refresh: (dagId) => tags.refresh(dagId),
-    async explain(dagId) {
+    async explain(dagId, override = null) {
       await tags.refresh(dagId);
       const tagged = tags.remembered(dagId);
-      return { ...resolve(dagId, null), tagsKnown: tagged?.isRead ?? false, tagProblems: tagged?.problems ?? [] };
+      return { ...resolve(dagId, override), tagsKnown: tagged?.isRead ?? false, tagProblems: tagged?.problems ?? [] };
     },
   };
 }

@@ -15,5 +15,6 @@ export interface PolicySource {
   rulesFor(dagId: string, override: Readonly<Record<string, unknown>> | null): Promise<Rules>;
   /** Brings what is known about the Dag up to date; false if the orchestrator cannot be asked now. */
   refresh(dagId: string): Promise<boolean>;
-  explain(dagId: string): Promise<ExplainedPolicy>;
+  /** With the layer of a callback as well where one is given. */
+  explain(dagId: string, override?: Readonly<Record<string, unknown>> | null): Promise<ExplainedPolicy>;
 }

@@ -1,18 +1,20 @@
-import type { Observed } from '../core/event.ts';
+import type { ClearAnswered, Observed } from '../core/event.ts';
 import { needsEvidence } from '../core/evidence.ts';
 import { isSelected } from '../core/judgement.ts';
+import { pauseOf } from '../core/pause.ts';
 import type { RetryPolicy } from '../core/policy.ts';
 import type { Reason } from '../core/reason.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import { isRegularLook, maxAgeMs } from '../core/transition/watch-times.ts';
-import type { ClearOutcome, Orchestrator, Rehearsal, RunObservation } from '../orchestrator/port.ts';
+import type { Orchestrator, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
 import type { ActiveRuns } from './active-runs.ts';
 import type { Clock } from './clock.ts';
 import type { EvidenceReader } from './evidence.ts';
 import type { Log } from './log.ts';
 import { changeFields, runFields } from './log-fields.ts';
+import type { Pauses } from './pauses.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -32,6 +34,7 @@ export interface StepDeps {
   readonly evidence: EvidenceReader;
   readonly activeRuns: ActiveRuns;
   readonly policies: PolicySource;
+  readonly pauses: Pick<Pauses, 'read'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly telemetry: Telemetry;
@@ -49,6 +52,16 @@ export function createStepper(deps: StepDeps): Stepper {
   function warn(key: RunKey, { attempt }: RunRecord, trouble: Trouble, message: string): void {
     const { reason, detail } = trouble;
     log.warn(runFields(key, { attempt, decision: 'undecided', reason }, { detail }), message);
+  }
+
+  /** Read anew: somebody may have paused the Dag just now, and then nothing must be cleared. */
+  async function isPaused({ dagId }: RunKey): Promise<boolean> {
+    return pauseOf(dagId, await deps.pauses.read()) !== null;
+  }
+
+  /** Whether a retry is due that must wait. Without knowing, nothing is looked at either: the look is what clears. */
+  async function mustWait(key: RunKey, record: RunRecord): Promise<boolean> {
+    return record.phase === 'waiting' && clock.nowMs() >= record.retryAtMs && (await isPaused(key));
   }
 
   /** A watched attempt that still runs, where a list tells: that can only put off the next look. */
@@ -110,7 +123,7 @@ export function createStepper(deps: StepDeps): Stepper {
     if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
   }
 
-  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearOutcome | Rehearsal | null> {
+  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearAnswered['outcome'] | null> {
     const { policy, isShadow } = await deps.policies.rulesFor(key.dagId, record.override);
     const tellOf = (reason: string, more?: object) =>
       runFields(
@@ -118,6 +131,10 @@ export function createStepper(deps: StepDeps): Stepper {
         { attempt: record.attempt, decision: 'undecided', reason },
         { next_attempt: record.attempt + 1, strategy: record.mode, clear: record.clearsSent, ...more },
       );
+    if (await isPaused(key)) {
+      log.warn(tellOf('paused_by_operator'), 'clear not sent: paused just now');
+      return { type: 'not_applied', reason: 'paused_by_operator', retryAfterMs: null };
+    }
     // The fence: another replica may act on this record once the send window and the time-out are over.
     if (clock.nowMs() > record.sendByMs) {
       telemetry.cleared('too_late');
@@ -141,7 +158,9 @@ export function createStepper(deps: StepDeps): Stepper {
       const isExpired = record.phase === 'gave_up' && clock.nowMs() >= record.expiresAtMs;
       const event = isExpired
         ? ({ type: 'time_passed' } as const)
-        : ((await findActive(key, record)) ?? (await observe(key, record)));
+        : (await mustWait(key, record))
+          ? ({ type: 'paused' } as const)
+          : ((await findActive(key, record)) ?? (await observe(key, record)));
       const applied = await swapLoop.applyTo(key, current, event);
       // Somebody else changed the record meanwhile: what was read may be older than that, so it counts for nothing.
       if (applied === null) return;

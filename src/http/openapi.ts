@@ -1,15 +1,28 @@
 import { z } from 'zod';
 import { PolicyLayer } from '../core/policy-layer.ts';
+import { REASONS } from '../core/reason.ts';
+import { Id } from '../core/run-key.ts';
 import { sendJson } from './answer.ts';
+import { BulkBody, BulkView } from './bulk.ts';
 import { Override, RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body.ts';
 import { CallbackAnswer } from './callbacks.ts';
+import { DagPage, PauseAnswer, PauseList } from './dags.ts';
+import { EventView } from './event-view.ts';
+import { EventPage } from './events.ts';
+import { ExplainView } from './explain-view.ts';
+import { AGE, DAG_PATTERN, ID } from './openapi-parts.ts';
 import { paths } from './openapi-paths.ts';
-import { GrantBody, OperationBody, OperationView } from './operations.ts';
-import { PolicyView } from './policy.ts';
+import { GrantBody, OperationBody } from './operation-body.ts';
+import { OperationView } from './operations.ts';
+import { PauseView } from './pause-view.ts';
+import { PolicyView } from './policy-view.ts';
 import { PROBLEMS, type ProblemCode } from './problems.ts';
 import type { Route } from './route.ts';
-import { RunView } from './run-view.ts';
-import { RunPage } from './runs.ts';
+import { Age, DagPattern } from './run-filter.ts';
+import { RunSummary, RunView } from './run-view.ts';
+import { RunPage, RunSummaryPage } from './runs.ts';
+import { StatsView } from './stats.ts';
+import { StatusView } from './status.ts';
 
 const PROBLEM_CODES = Object.keys(PROBLEMS).filter((code): code is ProblemCode => Object.hasOwn(PROBLEMS, code));
 
@@ -63,20 +76,44 @@ const SECURITY_SCHEMES = {
   },
 };
 
-const SCHEMAS = {
+/** By name; a test holds the examples against them. */
+export const SCHEMAS = {
   TaskFailedBody,
   RunFailedBody,
   RunSucceededBody,
   CallbackAnswer,
   RunView,
+  RunSummary,
   RunPage,
+  RunSummaryPage,
+  AnyRunPage: z.union([RunPage, RunSummaryPage]),
+  ExplainView,
   OperationBody,
   GrantBody,
   OperationView,
+  BulkBody,
+  BulkView,
+  PauseView,
+  DagPage,
+  PauseAnswer,
+  PauseList,
+  EventView,
+  EventPage,
+  StatsView,
+  StatusView,
   ProblemAnswer,
   PolicyLayer,
   PolicyView,
+  Reason: z.enum(REASONS).describe('A stable word for why something was decided.'),
 };
+
+/** Schemas whose rules are code, as JSON Schema. */
+const BY_HAND = new Map<unknown, object>([
+  [Id, ID],
+  [DagPattern, DAG_PATTERN],
+  [Age, AGE],
+  [Override, { anyOf: [{ $ref: '#/components/schemas/PolicyLayer' }, { type: 'null' }] }],
+]);
 
 function componentSchemas(): object {
   const registry = z.registry<{ id: string }>();
@@ -84,9 +121,7 @@ function componentSchemas(): object {
   const { schemas } = z.toJSONSchema(registry, {
     io: 'input',
     uri: (id) => `#/components/schemas/${id}`,
-    override({ zodSchema, jsonSchema }) {
-      if (zodSchema === Override) jsonSchema.anyOf = [{ $ref: '#/components/schemas/PolicyLayer' }, { type: 'null' }];
-    },
+    override: ({ zodSchema, jsonSchema }) => void Object.assign(jsonSchema, BY_HAND.get(zodSchema)),
   });
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutOwnAddress(schema)]));
 }

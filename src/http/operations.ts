@@ -3,25 +3,15 @@ import { z } from 'zod';
 import type { Operated, Operation } from '../core/event.ts';
 import { DECISIONS, REASONS } from '../core/reason.ts';
 import type { Operations } from '../engine/operations.ts';
+import type { Runs } from '../engine/runs.ts';
 import { sendJson } from './answer.ts';
 import { parseJson, readBody, requireJson } from './body.ts';
 import { parseWith } from './field-errors.ts';
+import { GrantBody, OperationBody } from './operation-body.ts';
 import { HttpProblem } from './problems.ts';
 import type { Route } from './route.ts';
 import { RunView, toRunView } from './run-view.ts';
 import { runKeyInPath } from './runs.ts';
-
-/** More at once than anybody means; the limits are far below. */
-const MAX_GRANT = 100;
-
-const Actor = z.string().trim().min(1, 'must name who acts').max(200);
-const Comment = z.string().trim().max(1_000).nullish().describe('Why; shown in the timeline.');
-
-/** Who acts, and why. */
-export const OperationBody = z.strictObject({ actor: Actor, comment: Comment });
-export const GrantBody = OperationBody.extend({
-  retries: z.int().min(1).max(MAX_GRANT).describe('How many more than the policy allows.'),
-});
 
 /** What became of an operation; `run` is null when nothing is kept of the run any more. */
 export const OperationView = z.object({
@@ -41,24 +31,45 @@ export const OPERATION_PATHS = {
   grant: 'grant',
 } as const satisfies Record<string, Operation>;
 
+export const OPERATION_NAMES = [
+  'pause',
+  'resume',
+  'cancel',
+  'retry-now',
+  'reset',
+  'grant',
+] as const satisfies readonly (keyof typeof OPERATION_PATHS)[];
+
+export interface OperationRoutesDeps {
+  readonly operations: Pick<Operations, 'act'>;
+  readonly runs: Pick<Runs, 'surroundings'>;
+}
+
 /** What people do to a run. */
-export function operationRoutes(operations: Operations): Route[] {
-  return Object.entries(OPERATION_PATHS).map(([path, action]) => ({
+export function operationRoutes(deps: OperationRoutesDeps): Route[] {
+  return OPERATION_NAMES.map((name) => ({
     method: 'post',
-    path: `/v1/runs/:dag_id/:dag_run_id/${path}`,
+    path: `/v1/runs/:dag_id/:dag_run_id/${name}`,
     access: 'operator',
-    handle: (request, response) => operate(operations, action, request, response),
+    handle: (request, response) => operate(deps, OPERATION_PATHS[name], request, response),
   }));
 }
 
-async function operate(operations: Operations, action: Operation, request: Request, response: Response): Promise<void> {
+async function operate(
+  { operations, runs }: OperationRoutesDeps,
+  action: Operation,
+  request: Request,
+  response: Response,
+): Promise<void> {
   const key = runKeyInPath(request);
   requireJson(request);
   const event = toEvent(action, parseJson(await readBody(request, response)));
+  // Before anything is done: an answer that cannot be given afterwards would look like a failure.
+  const surroundings = await runs.surroundings();
   const { decision, reason, record } = await operations.act(key, event);
   if (decision === 'unknown_run') throw new HttpProblem('run_not_found', 'Nothing is kept of this run');
   if (decision === 'stale') throw new HttpProblem('operation_not_possible', `${action} is not possible now: ${reason}`);
-  const view: OperationView = { decision, reason, run: record === null ? null : toRunView(record) };
+  const view: OperationView = { decision, reason, run: record === null ? null : toRunView(record, surroundings) };
   sendJson(response, 200, view);
 }
 

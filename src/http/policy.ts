@@ -1,35 +1,18 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { POLICY_KEYS, writtenValue } from '../core/resolve-policy.ts';
 import { Id } from '../core/run-key.ts';
 import type { PolicySource } from '../engine/policy-source.ts';
 import { sendJson } from './answer.ts';
 import { parseWith } from './field-errors.ts';
+import { toPolicyView } from './policy-view.ts';
 import { readQuery } from './query.ts';
 import type { Route } from './route.ts';
 
+export { PolicyView } from './policy-view.ts';
+
 export const PolicyQuery = z.object({ dag_id: Id });
 
-/** The policy in force for a Dag: each value as it would stand in the policy file, and where it comes from. */
-export const PolicyView = z.object({
-  dag_id: z.string(),
-  policy: z.record(z.enum(POLICY_KEYS), z.object({ value: z.unknown(), source: z.string() })),
-  clamped: z
-    .array(z.object({ key: z.string(), from: z.number(), to: z.number(), source: z.string() }))
-    .describe('Values that the limits have lowered.'),
-  unconfigured_channels: z
-    .array(z.string())
-    .describe('Alert channels that the policy asks for and the service does not have.'),
-  tags_known: z
-    .boolean()
-    .describe(
-      'False where Airflow could not be asked for the tags, forbids it, or knows no such Dag: they count for none.',
-    ),
-  tag_problems: z.array(z.object({ tag: z.string(), message: z.string() })),
-});
-export type PolicyView = z.infer<typeof PolicyView>;
-
-export function policyRoute(policies: PolicySource): Route {
+export function policyRoute(policies: Pick<PolicySource, 'explain'>): Route {
   return {
     method: 'get',
     path: '/v1/policy',
@@ -38,20 +21,7 @@ export function policyRoute(policies: PolicySource): Route {
   };
 }
 
-async function explain(policies: PolicySource, request: Request, response: Response): Promise<void> {
+async function explain(policies: Pick<PolicySource, 'explain'>, request: Request, response: Response): Promise<void> {
   const { dag_id } = parseWith(PolicyQuery, readQuery(request.url, ['dag_id']), 'invalid_query');
-  const explained = await policies.explain(dag_id);
-  const entries = POLICY_KEYS.map((key) => [
-    key,
-    { value: writtenValue(explained.policy, key), source: explained.origins[key] },
-  ]);
-  const view: PolicyView = {
-    dag_id,
-    policy: Object.fromEntries(entries),
-    clamped: [...explained.clamped],
-    unconfigured_channels: [...explained.unconfiguredChannels],
-    tags_known: explained.tagsKnown,
-    tag_problems: [...explained.tagProblems],
-  };
-  sendJson(response, 200, view);
+  sendJson(response, 200, toPolicyView(dag_id, await policies.explain(dag_id)));
 }

@@ -34,9 +34,11 @@ describe('a census', () => {
     for (let n = 0; n < 600; n += 1) records.push({ ...waitingRecord(), dagRunId: `w${n}` });
     records.push({ ...watchingRecord(), dagRunId: 'v', held: HELD, outbox: [ALERT, { ...ALERT, channel: 'slack' }] });
     records.push({ ...gaveUpRecord(), dagRunId: 'g', outbox: [{ ...ALERT, createdAtMs: ALERT.createdAtMs - 5 }] });
+    const phases = { confirming: 0, waiting: 600, clearing: 0, watching: 1, giving_up: 0, gave_up: 1 };
+    const all = { phases, held: 1 };
     expect(await census()).toEqual({
-      phases: { confirming: 0, waiting: 600, clearing: 0, watching: 1, giving_up: 0, gave_up: 1 },
-      held: 1,
+      ...all,
+      dags: new Map([[waitingRecord().dagId, all]]),
       pendingAlerts: { [ALERT.channel]: 2, slack: 1 },
       oldestAlertAtMs: ALERT.createdAtMs - 5,
     });

@@ -142,6 +142,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     evidence,
     activeRuns,
     policies,
+    pauses: { read: async () => [] },
     clock,
     log,
     telemetry: silent,

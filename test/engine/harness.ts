@@ -1,13 +1,18 @@
 import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
 import type { RetryPolicy } from '../../src/core/policy.ts';
+import { resolvePolicy } from '../../src/core/resolve-policy.ts';
 import type { Rules } from '../../src/core/rules.ts';
 import { createActiveRuns } from '../../src/engine/active-runs.ts';
 import { createAnnouncer } from '../../src/engine/announcer.ts';
+import { createDesk } from '../../src/engine/desk.ts';
 import { createEvidenceReader } from '../../src/engine/evidence.ts';
 import { createIntake } from '../../src/engine/intake.ts';
+import { createLiveChanges } from '../../src/engine/live-changes.ts';
 import type { Log } from '../../src/engine/log.ts';
 import { createMemory } from '../../src/engine/memory.ts';
-import type { PolicySource } from '../../src/engine/policy-source.ts';
+import { withPauses } from '../../src/engine/paused-policies.ts';
+import { createPauses } from '../../src/engine/pauses.ts';
+import type { ExplainedPolicy, PolicySource } from '../../src/engine/policy-source.ts';
 import { createSearch, type SearchSettings } from '../../src/engine/search.ts';
 import { createStepper } from '../../src/engine/steps.ts';
 import { createSwapLoop } from '../../src/engine/swap-loop.ts';
@@ -80,6 +85,8 @@ export interface Script {
   /** Whether the Dags' tags can be read. */
   areTagsKnown: boolean;
   policy: Partial<RetryPolicy>;
+  /** The policy as it is explained: the built-in one. */
+  explained: Pick<ExplainedPolicy, 'tagsKnown' | 'tagProblems'> & Partial<ExplainedPolicy>;
   /** What else decisions are made under: a pause, shadow mode. */
   rules: Partial<Omit<Rules, 'policy'>>;
   channels: Record<string, (alert: Alert) => Promise<SendResult> | SendResult>;
@@ -108,15 +115,16 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     activeRuns: async () => ({ type: 'found', runs: [], rows: 0, total: 0 }),
     areTagsKnown: true,
     policy: {},
+    explained: { tagsKnown: true, tagProblems: [] },
     rules: {},
     channels: { webhook: () => ({ type: 'accepted' }) },
   };
   const clock = { nowMs: timers.nowMs, schedule: timers.schedule };
-  const policies: PolicySource = {
+  const scripted: PolicySource = {
     rulesFor: async (): Promise<Rules> =>
       rulesWith(script.policy, { ...script.rules, isProvisional: !script.areTagsKnown }),
     refresh: async () => script.areTagsKnown,
-    explain: () => Promise.reject(new Error('not asked for here')),
+    explain: async () => ({ ...resolvePolicy([], {}, []), ...script.explained }),
   };
   const orchestrator: Orchestrator = {
     observe: (key) => script.observe(key),
@@ -147,17 +155,18 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
       return (await script.channels[name]?.(alert)) ?? { type: 'accepted' };
     },
   }));
-  const deps = {
-    store,
-    clock,
-    policies,
-    orchestrator,
-    channels,
-    log: createLog(lines),
-    telemetry: createTelemetry(counts),
-  };
+  const log = createLog(lines);
+  const changes = createLiveChanges({ store, clock, log });
+  const pauses = createPauses({ store, clock, log, onChange: () => changes.note(null) });
+  const policies = withPauses({ policies: scripted, pauses, clock, log });
+  const deps = { store, clock, policies, pauses, orchestrator, channels, log, telemetry: createTelemetry(counts) };
   const wake = { noteDue: (_atMs: number) => {} };
-  const swapLoop = createSwapLoop({ ...deps, random: () => 0.5, onDue: (atMs) => wake.noteDue(atMs) });
+  const swapLoop = createSwapLoop({
+    ...deps,
+    random: () => 0.5,
+    onChange: (key) => changes.note(key),
+    onDue: (atMs) => wake.noteDue(atMs),
+  });
   const memory = createMemory({ ...deps, swapLoop });
   const evidence = createEvidenceReader({ orchestrator, memory });
   const stepper = createStepper({ ...deps, swapLoop, evidence, activeRuns: createActiveRuns(deps) });
@@ -173,7 +182,8 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   const intake = createIntake({ ...deps, swapLoop });
   const openSearch = (search: SearchSettings) =>
     createSearch({ ...deps, swapLoop, memory, random: () => 0.5, settings: search });
-  const engine = { swapLoop, stepper, announcer, worker, intake, memory, openSearch };
+  const desk = createDesk({ ...deps, swapLoop, changes });
+  const engine = { desk, swapLoop, stepper, announcer, worker, intake, memory, openSearch };
   return { timers, store, counts, lines, clears, rehearsals, sent, script, policies, orchestrator, ...engine };
 }
 

@@ -124,11 +124,19 @@ export function createMemoryStore(): MemoryStore {
       for (const row of first) row.indexedAtMs = nowMs + leaseMs;
       return first.map(taken);
     },
-    async list() {
-      return { records: [], next: null };
+    async list(after, limit) {
+      check();
+      const stored = [...rows.values()].filter(({ key, record }) => {
+        return record !== null && (after === null || compareKeys(key, after) > 0);
+      });
+      const page = stored.toSorted((a, b) => compareKeys(a.key, b.key)).slice(0, limit);
+      const records = page.flatMap(({ version, record }) => (record === null ? [] : [{ version, value: record }]));
+      return { records, next: page.length < stored.length ? (page.at(-1)?.key ?? null) : null };
     },
-    async count() {
-      return { records: rows.size, due: 0 };
+    async count(nowMs) {
+      check();
+      const due = [...rows.values()].filter(({ indexedAtMs }) => indexedAtMs !== null && indexedAtMs <= nowMs);
+      return { records: rows.size, due: due.length };
     },
     async readMark(name) {
       check();
@@ -169,4 +177,12 @@ export function createMemoryStore(): MemoryStore {
     },
   };
   return store;
+}
+
+function compareKeys(a: RunKey, b: RunKey): number {
+  return compareBytes(a.dagId, b.dagId) || compareBytes(a.dagRunId, b.dagRunId);
+}
+
+function compareBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

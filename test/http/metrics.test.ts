@@ -135,6 +135,7 @@ const CENSUS: Census = {
   held: 1,
   pendingAlerts: { slack: 2 },
   oldestAlertAtMs: 1_700_000_000_000,
+  dags: new Map(),
 };
 
 describe('gauges of the store', () => {

@@ -4,9 +4,14 @@ import type { RunKey } from '../../src/core/run-key.ts';
 import type { OperationAnswer } from '../../src/engine/operations.ts';
 import { OPERATION_PATHS, OperationView, operationRoutes } from '../../src/http/operations.ts';
 import { waitingRecord } from '../support/records.ts';
-import { type Serving, serve } from './serve.ts';
+import { runsOf, type Serving, serve } from './serve.ts';
 
-const DONE: OperationAnswer = { decision: 'held', reason: 'held_by_operator', record: waitingRecord() };
+const DONE: OperationAnswer = {
+  decision: 'held',
+  reason: 'held_by_operator',
+  record: waitingRecord(),
+  isChanged: true,
+};
 const PATH = '/v1/runs/etl/manual__2026-01-01T00%3A00%3A00%2B00%3A00';
 const BODY = { actor: 'anna', comment: 'database is down' };
 
@@ -20,7 +25,7 @@ beforeAll(async () => {
     return answer;
   };
   const auth = { callbackTokens: ['callback-token'], operatorTokens: ['operator-token'], webhookSecrets: [] };
-  http = await serve({ routes: operationRoutes({ act }), auth });
+  http = await serve({ routes: operationRoutes({ operations: { act }, runs: runsOf([]) }), auth });
 });
 afterAll(() => http.close());
 beforeEach(() => {
@@ -42,16 +47,16 @@ describe('operations', () => {
   });
 
   test('a comment may be left out, and nothing may be kept of the run', async () => {
-    answer = { decision: 'cleaned_up', reason: 'reset_by_operator', record: null };
+    answer = { decision: 'cleaned_up', reason: 'reset_by_operator', record: null, isChanged: true };
     const got = await post(`${PATH}/reset`, { actor: 'anna' });
     expect(JSON.parse(got.text)).toEqual({ decision: 'cleaned_up', reason: 'reset_by_operator', run: null });
     expect(acted[0]?.event.comment).toBe('');
   });
 
   test('a run of which nothing is kept is a 404, what is not possible now a 409 that says why', async () => {
-    answer = { decision: 'unknown_run', reason: 'no_record', record: null };
+    answer = { decision: 'unknown_run', reason: 'no_record', record: null, isChanged: false };
     expect(await post(`${PATH}/pause`, BODY)).toMatchObject({ status: 404 });
-    answer = { decision: 'stale', reason: 'clear_under_way', record: waitingRecord() };
+    answer = { decision: 'stale', reason: 'clear_under_way', record: waitingRecord(), isChanged: false };
     const refused = await post(`${PATH}/cancel`, BODY);
     expect(refused.status).toBe(409);
     expect(JSON.parse(refused.text)).toMatchObject({ code: 'operation_not_possible' });

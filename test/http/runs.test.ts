@@ -81,7 +81,12 @@ describe('one run', () => {
       retries_used: 0,
       max_retries: 2,
       due_at: '2026-01-01T00:01:00.000Z',
+      next_look_at: null,
+      failure_class: 'task_error',
       held: { actor: 'ann', comment: 'looking', at: '2026-01-01T00:00:00.000Z' },
+      paused: null,
+      shadow: false,
+      airflow_url: 'https://airflow.example/b/r2',
       first_failed_at: '2026-01-01T00:00:00.000Z',
       reason: null,
       failures: [
@@ -158,7 +163,7 @@ test('while the store is out', async () => {
   const out = async () => {
     throw new DagainError('store_unavailable', 'connect ECONNREFUSED 10.0.0.5:6379');
   };
-  const serving = await serve({ runs: { find: out, list: out } });
+  const serving = await serve({ runs: { find: out, list: out, surroundings: out } });
   for (const path of ['/v1/runs', '/v1/runs/a/r']) {
     expect(problemIn(await serving.get(path))).toMatchObject({ status: 503, code: 'store_unavailable' });
   }

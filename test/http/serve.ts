@@ -9,6 +9,7 @@ import { createRuns, type Runs } from '../../src/engine/runs.ts';
 import { createHttpApp, type HttpAppDeps } from '../../src/http/app.ts';
 import { createHttpServer, type HttpLimits, type HttpServer } from '../../src/http/server.ts';
 import type { RunStore } from '../../src/store/port.ts';
+import { createMemoryStore } from '../engine/memory-store.ts';
 
 /** 2026-01-01T12:00:00Z: what the service under test takes for now. */
 export const NOW_MS = Date.UTC(2026, 0, 1, 12);
@@ -48,47 +49,18 @@ export function createFakeIntake(): FakeIntake {
 
 /** The real reads over records that are held in memory. */
 export function runsOf(records: readonly RunRecord[]): Runs {
-  const sorted = [...records].sort((a, b) => compare([a.dagId, a.dagRunId], [b.dagId, b.dagRunId]));
-  const unused = async () => {
-    throw new Error('reads need this for nothing');
-  };
-  const store: RunStore = {
-    async load({ dagId, dagRunId }) {
-      const value = sorted.find((record) => record.dagId === dagId && record.dagRunId === dagRunId);
-      return value === undefined ? null : { version: 1, value };
-    },
-    async list(after, limit) {
-      const from =
-        after === null
-          ? 0
-          : sorted.findIndex((one) => compare([one.dagId, one.dagRunId], [after.dagId, after.dagRunId]) > 0);
-      const page = from < 0 ? [] : sorted.slice(from, from + limit);
-      const last = page.at(-1);
-      const isEnd = last === undefined || last === sorted.at(-1);
-      return {
-        records: page.map((value) => ({ version: 1, value })),
-        next: isEnd ? null : { dagId: last.dagId, dagRunId: last.dagRunId },
-      };
-    },
-    compareAndSwap: unused,
-    takeDue: unused,
-    count: unused,
-    readMark: unused,
-    advanceMark: unused,
-    readJournal: unused,
-    journalHead: unused,
-    readJournalAfter: unused,
-    pauses: unused,
-    setPause: unused,
-    ping: unused,
-    warnings: unused,
-    close: unused,
-  };
-  return createRuns(store);
+  const store = createMemoryStore();
+  for (const record of records) store.put(record);
+  return runsIn(store);
 }
 
-function compare(a: readonly [string, string], b: readonly [string, string]): number {
-  return Buffer.compare(Buffer.from(a[0]), Buffer.from(b[0])) || Buffer.compare(Buffer.from(a[1]), Buffer.from(b[1]));
+export function runsIn(store: Pick<RunStore, 'load' | 'list'>): Runs {
+  return createRuns({
+    store,
+    orchestrator: { linkTo: ({ dagId, dagRunId }) => `https://airflow.example/${dagId}/${dagRunId}` },
+    pauses: { ofDag: async () => () => null },
+    clock: { nowMs: () => NOW_MS },
+  });
 }
 
 export interface LogLine {

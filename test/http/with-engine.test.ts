@@ -4,7 +4,6 @@ import { PolicyLayer } from '../../src/core/policy-layer.ts';
 import { resolvePolicy } from '../../src/core/resolve-policy.ts';
 import { BUILT_IN_TIMING, type Rules } from '../../src/core/rules.ts';
 import { createIntake } from '../../src/engine/intake.ts';
-import { createRuns } from '../../src/engine/runs.ts';
 import { createSwapLoop, type SwapLoopDeps } from '../../src/engine/swap-loop.ts';
 import { CallbackAnswer } from '../../src/http/callbacks.ts';
 import { createPrometheusTelemetry } from '../../src/http/metrics/telemetry.ts';
@@ -12,7 +11,7 @@ import { RunView } from '../../src/http/run-view.ts';
 import { type StoreData, sqliteData } from '../support/store-harness.ts';
 import { createVirtualTimers } from '../support/timers.ts';
 import { BAD_INPUTS } from './bad-inputs.ts';
-import { createFakeLog, NOW_MS, type Serving, serve, TASK_FAILED } from './serve.ts';
+import { createFakeLog, NOW_MS, runsIn, type Serving, serve, TASK_FAILED } from './serve.ts';
 
 let data: StoreData;
 let http: Serving;
@@ -42,7 +41,7 @@ beforeAll(async () => {
   const telemetry = createPrometheusTelemetry({ registry });
   const swapLoop = createSwapLoop({ store, policies, clock, random: () => 0, telemetry, onDue: () => {} });
   const intake = createIntake({ swapLoop, log: createFakeLog(), telemetry });
-  http = await serve({ intake, runs: createRuns(store), registry });
+  http = await serve({ intake, runs: runsIn(store), registry });
 });
 afterAll(async () => {
   await http.close();

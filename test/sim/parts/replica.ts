@@ -86,7 +86,7 @@ export function startReplica(deps: ReplicaDeps): Replica {
     if (isClosing) return 503;
     const { action } = event;
     journal.tell({ type: 'operating', by: life.name, key, action });
-    const answer = await engine.operations.act(key, event).catch(() => ({ decision: 'no answer' }));
+    const answer = await engine.desk.operations.act(key, event).catch(() => ({ decision: 'no answer' }));
     journal.tell({ type: 'answered', by: life.name, key, action, decision: answer.decision });
     return 200;
   }

@@ -1,0 +1,107 @@
+import { JOURNAL_MAX_ENTRIES, type RunStore } from '../store/port.ts';
+import type { Census } from './census.ts';
+import type { Clock } from './clock.ts';
+import type { Pauses } from './pauses.ts';
+import { createWindowTally, type WindowTally } from './stats/window-tally.ts';
+
+export const MIN_WINDOW_MS = 3_600_000;
+export const MAX_WINDOW_MS = 30 * 24 * 3_600_000;
+
+/** How things stand, and what happened lately. */
+export interface Stats {
+  readonly nowMs: number;
+  readonly windowMs: number;
+  readonly current: {
+    readonly census: Census;
+    readonly due: number;
+    readonly pauses: number;
+    readonly pendingAlerts: number;
+  };
+  readonly window: WindowTally;
+}
+
+export interface StatsReader {
+  /** `windowMs` from one hour to 30 days; what happened may be seconds old. @throws DagainError `store_unavailable` */
+  read(windowMs: number): Promise<Stats>;
+}
+
+export interface StatsDeps {
+  readonly store: Pick<RunStore, 'count' | 'readJournal'>;
+  readonly census: () => Promise<Census>;
+  readonly pauses: Pick<Pauses, 'known'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+const PAGE = 1_000;
+const LEAST_PAUSE_MS = 2_000;
+/** How many times as long as reading takes nothing is read. */
+const PAUSE_FACTOR = 20;
+const MAX_REMEMBERED = 8;
+/** The journal is in the order of the store, its times are of the replicas' clocks. */
+const CLOCK_SLACK_MS = 60_000;
+
+interface Remembered {
+  readonly reading: Promise<WindowTally>;
+  /** Null while it is being read. */
+  freshUntilMs: number | null;
+}
+
+export function createStats({ store, census, pauses, clock }: StatsDeps): StatsReader {
+  const remembered = new Map<number, Remembered>();
+
+  async function readWindow(windowMs: number): Promise<WindowTally> {
+    const nowMs = clock.nowMs();
+    const tally = createWindowTally(nowMs - windowMs, nowMs);
+    let before: string | null = null;
+    let seen = 0;
+    do {
+      const page = await store.readJournal({ before, limit: PAGE });
+      for (const { entry } of page.entries) {
+        seen += 1;
+        if (entry.atMs < nowMs - windowMs - CLOCK_SLACK_MS) return tally.result(true);
+        tally.add(entry);
+      }
+      before = page.next;
+    } while (before !== null);
+    // A full journal has dropped what came before.
+    return tally.result(seen < JOURNAL_MAX_ENTRIES);
+  }
+
+  /** Several pages that show the same window cost one reading. */
+  function windowOf(windowMs: number): Promise<WindowTally> {
+    const known = remembered.get(windowMs);
+    const isFresh = known !== undefined && (known.freshUntilMs === null || clock.nowMs() < known.freshUntilMs);
+    if (isFresh) return known.reading;
+    const startedAtMs = clock.nowMs();
+    const reading = readWindow(windowMs);
+    const entry: Remembered = { reading, freshUntilMs: null };
+    remembered.delete(windowMs);
+    remembered.set(windowMs, entry);
+    const [oldest] = remembered.keys();
+    if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
+    reading.then(
+      () => {
+        const nowMs = clock.nowMs();
+        entry.freshUntilMs = nowMs + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (nowMs - startedAtMs));
+      },
+      () => {
+        if (remembered.get(windowMs) === entry) remembered.delete(windowMs);
+      },
+    );
+    return reading;
+  }
+
+  return {
+    async read(windowMs) {
+      const nowMs = clock.nowMs();
+      const [counted, { due }, paused, window] = await Promise.all([
+        census(),
+        store.count(nowMs),
+        pauses.known(),
+        windowOf(windowMs),
+      ]);
+      const pendingAlerts = Object.values(counted.pendingAlerts).reduce((sum, alerts) => sum + alerts, 0);
+      return { nowMs, windowMs, current: { census: counted, due, pauses: paused.length, pendingAlerts }, window };
+    },
+  };
+}

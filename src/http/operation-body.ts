@@ -1,0 +1,12 @@
+import { z } from 'zod';
+
+/** More at once than anybody means; the limits are far below. */
+const MAX_GRANT = 100;
+
+export const Actor = z.string().trim().min(1, 'must name who acts').max(200);
+export const Comment = z.string().trim().max(1_000).nullish().describe('Why; shown in the timeline.');
+export const Retries = z.int().min(1).max(MAX_GRANT).describe('How many more than the policy allows.');
+
+/** Who acts, and why. */
+export const OperationBody = z.strictObject({ actor: Actor, comment: Comment });
+export const GrantBody = OperationBody.extend({ retries: Retries });
