@@ -95,8 +95,8 @@ export interface RunStore {
   /** Moves a mark forward to `toMs`, never back, and tells where it is then. Resolves only when that is durable. */
   advanceMark(name: MarkName, toMs: number): Promise<number>;
   /**
-   * A page of the journal, in the order in which the store took the entries. It holds at most `JOURNAL_MAX_ENTRIES`,
-   * none older than `JOURNAL_MAX_AGE_MS` when the latest came. Skips what cannot be read.
+   * A page of the journal, in the order in which the store took the entries. It holds at most `JOURNAL_MAX_ENTRIES`;
+   * those older than `JOURNAL_MAX_AGE_MS` go as new ones come. Skips what cannot be read.
    * @throws DagainError `cursor_invalid` for a `before` that no page has given
    */
   readJournal(query: JournalQuery): Promise<JournalPage>;

@@ -7,6 +7,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { RunStore } from '../../src/store/port.ts';
 import { SWAP } from '../../src/store/redis/scripts.ts';
 import { createRedisConnection, createRedisStore, type RedisConnection } from '../../src/store/redis.ts';
+import { pauseEntry } from '../support/journal-entries.ts';
 import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
 import { freePort, type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.ts';
 import { type RedisData, redisData } from '../support/store-harness.ts';
@@ -63,6 +64,10 @@ function callsOf(store: RunStore): readonly (readonly [name: string, call: () =>
     ['takeDue', () => store.takeDue(NOW_MS, 5, 1_000)],
     ['list', () => store.list(null, 5)],
     ['count', () => store.count(NOW_MS)],
+    ['readJournal', () => store.readJournal({ before: null, limit: 5 })],
+    ['journalHead', () => store.journalHead()],
+    ['pauses', () => store.pauses()],
+    ['setPause', () => store.setPause('dag', null, pauseEntry('dag', 'resume'))],
     ['ping', () => store.ping()],
     ['warnings', () => store.warnings()],
   ];

@@ -6,10 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { RunStore } from '../../src/store/port.ts';
+import { JOURNAL_MAX_AGE_MS, JOURNAL_MAX_ENTRIES, type RunStore } from '../../src/store/port.ts';
 import { openDatabase, SCHEMA_VERSION } from '../../src/store/sqlite/database.ts';
 import { fileSystemWarnings } from '../../src/store/sqlite/setup-warnings.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
+import { journalEntry } from '../support/journal-entries.ts';
 import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
 
 const NOW_MS = 1_800_000_000_000;
@@ -46,6 +47,30 @@ function withFile<T>(work: (database: DatabaseSync) => T): T {
 function runAt(number: number) {
   return { dagId: 'dag', dagRunId: `run-${number}` };
 }
+
+describe('the journal in the file', () => {
+  const ids = () => withFile((database) => database.prepare('SELECT id FROM journal ORDER BY id').all());
+  const add = (id: number, atMs: number) =>
+    withFile((database) => database.prepare("INSERT INTO journal VALUES (?, ?, NULL, NULL, '{}')").run(id, atMs));
+
+  test('keeps so many entries and no more', async () => {
+    const store = await open();
+    for (const id of [1, 2, 3, JOURNAL_MAX_ENTRIES + 1]) add(id, NOW_MS);
+    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
+    expect(ids()).toEqual([{ id: 3 }, { id: JOURNAL_MAX_ENTRIES + 1 }, { id: JOURNAL_MAX_ENTRIES + 2 }]);
+  });
+
+  test('drops what is too old, a few with each new entry', async () => {
+    const store = await open();
+    for (let id = 1; id <= 15; id += 1) add(id, NOW_MS - JOURNAL_MAX_AGE_MS - 1);
+    add(16, NOW_MS - JOURNAL_MAX_AGE_MS);
+    const key = { ...RUN, dagRunId: 'other' };
+    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
+    expect(ids()).toHaveLength(7);
+    await store.compareAndSwap(key, 0, confirmingRecord(key), [journalEntry({ atMs: NOW_MS })]);
+    expect(ids()).toEqual([{ id: 16 }, { id: 17 }, { id: 18 }]);
+  });
+});
 
 describe('a process that is killed', () => {
   /** Starts a writer; `acknowledged` grows with each line that it prints. */

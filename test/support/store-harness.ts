@@ -17,6 +17,10 @@ export interface StoreData {
   open(): Promise<RunStore>;
   /** Replaces the stored JSON of an existing record behind the store's back; the version stays. */
   corrupt(key: RunKey, text: string): Promise<void>;
+  /** Writes text into the journal as an entry of a run, behind the store's back. */
+  note(key: RunKey, text: string): Promise<void>;
+  /** Writes text as the pause of a scope, behind the store's back. */
+  pauseRaw(scope: string, text: string): Promise<void>;
   /** Closes what was opened and removes the data. */
   dispose(): Promise<void>;
 }
@@ -55,6 +59,12 @@ export async function redisData(url: string): Promise<RedisData> {
       const value = await client.hGet(recordsOf(key), memberOf(key));
       await client.hSet(recordsOf(key), memberOf(key), `${value?.split(' ')[0]} ${text}`);
     },
+    async note(key, text) {
+      await client.xAdd(shards[shardOf(memberOf(key))]?.journal ?? '', '*', { e: text });
+    },
+    async pauseRaw(scope, text) {
+      await client.hSet(pauseKeys(namespace).pauses, scope, text);
+    },
     async overwrite(key, value) {
       await client.hSet(recordsOf(key), memberOf(key), value);
     },
@@ -74,12 +84,21 @@ export async function redisData(url: string): Promise<RedisData> {
 export async function sqliteData(): Promise<StoreData> {
   const directory = mkdtempSync(join(tmpdir(), 'dagain-sqlite-'));
   const opened: RunStore[] = [];
+  function run(sql: string, ...values: readonly string[]): void {
+    const database = new DatabaseSync(join(directory, 'dagain.db'));
+    database.prepare(sql).run(...values);
+    database.close();
+  }
   return {
     open: async () => remember(opened, await createSqliteStore({ directory })),
     async corrupt({ dagId, dagRunId }, text) {
-      const database = new DatabaseSync(join(directory, 'dagain.db'));
-      database.prepare('UPDATE runs SET record = ? WHERE dag_id = ? AND dag_run_id = ?').run(text, dagId, dagRunId);
-      database.close();
+      run('UPDATE runs SET record = ? WHERE dag_id = ? AND dag_run_id = ?', text, dagId, dagRunId);
+    },
+    async note({ dagId, dagRunId }, text) {
+      run('INSERT INTO journal (at_ms, dag_id, dag_run_id, entry) VALUES (1e15, ?, ?, ?)', dagId, dagRunId, text);
+    },
+    async pauseRaw(scope, text) {
+      run('INSERT INTO pauses (scope, pause) VALUES (?, ?)', scope, text);
     },
     async dispose() {
       await Promise.all(opened.map((store) => store.close()));

@@ -30,7 +30,7 @@ local function append(journal, first)
   end
   if #ARGV < first then return end
   local oldest = string.format('%.0f', redis.call('TIME')[1] * 1000 - ${JOURNAL_MAX_AGE_MS})
-  redis.pcall('XTRIM', journal, 'MINID', '~', oldest)
+  redis.pcall('XTRIM', journal, 'MINID', oldest)
 end
 `;
 
