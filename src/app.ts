@@ -105,7 +105,9 @@ function assemble({
     isShadow: environment.DAGAIN_MODE === 'shadow',
     ...searchFrom(environment),
   });
-  registerStoreGauges({ registry, count: () => store.count(clock.nowMs()), census: createCensus({ store, clock }) });
+  const { known: pauses } = engine.desk.pauses;
+  const count = () => store.count(clock.nowMs());
+  registerStoreGauges({ registry, count, census: createCensus({ store, clock }), pauses });
   registerOrchestratorGauge({ registry, look: () => statusOf(orchestrator), nowMs: clock.nowMs });
   const app = createHttpApp({
     intake: engine.intake,

@@ -11,7 +11,7 @@ import type { Facts, StoredFacts, Unreported } from './explain/facts.ts';
 import { explainRecorded } from './explain/recorded.ts';
 import { explainUnrecorded } from './explain/unrecorded.ts';
 import type { Log } from './log.ts';
-import { codeOf } from './log-fields.ts';
+import { codeOf, runFields } from './log-fields.ts';
 import type { Pauses } from './pauses.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { SearchSettings } from './search.ts';
@@ -53,8 +53,8 @@ export function createExplainer(deps: ExplainerDeps): Explainer {
     try {
       return await read();
     } catch (error) {
-      const fields = { dag_id: key.dagId, dag_run_id: key.dagRunId, reason: codeOf(error), err: error };
-      log.warn(fields, `explained without ${what}`);
+      const about = { attempt: null, decision: 'undecided', reason: codeOf(error) } as const;
+      log.warn(runFields(key, about, { err: error }), `explained without ${what}`);
       return null;
     }
   }

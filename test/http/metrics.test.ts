@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { JournalEntry, JournalType } from '../../src/core/journal.ts';
+import type { Pause } from '../../src/core/pause.ts';
 import { PHASES } from '../../src/core/record.ts';
 import type { Census } from '../../src/engine/census.ts';
 import { registerOrchestratorGauge, registerStoreGauges } from '../../src/http/metrics/gauges.ts';
@@ -130,6 +131,7 @@ describe('what the engine counts', () => {
   });
 });
 
+const PAUSES: readonly Pause[] = ['*', 'etl', 'sales'].map((scope) => ({ scope, actor: 'ann', comment: '', atMs: 1 }));
 const CENSUS: Census = {
   phases: { confirming: 1, waiting: 2, clearing: 0, watching: 3, giving_up: 1, gave_up: 5 },
   held: 1,
@@ -152,6 +154,7 @@ describe('gauges of the store', () => {
         asked.census += 1;
         return CENSUS;
       },
+      pauses: async () => PAUSES,
     });
     const lines = await linesOf(registry);
     for (const phase of PHASES) expect(lines).toContain(`dagain_records{phase="${phase}"} ${CENSUS.phases[phase]}`);
@@ -159,6 +162,8 @@ describe('gauges of the store', () => {
       'dagain_store_up 1',
       'dagain_due_records 3',
       'dagain_held_records 1',
+      'dagain_pauses{scope="everything"} 1',
+      'dagain_pauses{scope="dag"} 2',
       'dagain_pending_alerts{channel="slack"} 2',
       'dagain_oldest_pending_alert_timestamp_seconds 1700000000',
     ]) {
@@ -178,12 +183,13 @@ describe('gauges of the store', () => {
       registry,
       count: () => whileUp({ records: 12, due: 3 }),
       census: () => whileUp(CENSUS),
+      pauses: () => whileUp(PAUSES),
     });
     createPrometheusTelemetry({ registry });
     await registry.metrics();
     isUp = false;
     const text = await registry.metrics();
-    expect(text).not.toMatch(/^dagain_(records|due_records|held_records|pending_alerts|oldest_pending\w*)[ {]/m);
+    expect(text).not.toMatch(/^dagain_(records|due_records|held_records|pauses|pending_alerts|oldest_pending\w*)[ {]/m);
     expect(text).toMatch(/^dagain_store_up 0$/m);
     expect(text).toContain('dagain_swap_conflicts_total 0');
     isUp = true;
@@ -193,10 +199,13 @@ describe('gauges of the store', () => {
   test('a channel whose alerts are all accepted, and the oldest of none, have no value any more', async () => {
     const registry = new Registry();
     let census = CENSUS;
-    registerStoreGauges({ registry, count: async () => ({ records: 0, due: 0 }), census: async () => census });
+    const count = async () => ({ records: 0, due: 0 });
+    registerStoreGauges({ registry, count, census: async () => census, pauses: async () => [] });
     await registry.metrics();
     census = { ...CENSUS, pendingAlerts: {}, oldestAlertAtMs: null };
-    expect(await registry.metrics()).not.toMatch(/^dagain_(pending_alerts|oldest_pending\w*)[ {]/m);
+    const text = await registry.metrics();
+    expect(text).not.toMatch(/^dagain_(pending_alerts|oldest_pending\w*)[ {]/m);
+    expect(text).toContain('dagain_pauses{scope="dag"} 0');
   });
 });
 

@@ -94,6 +94,8 @@ describe('a scrape shows every metric moving', () => {
     ['dagain_records{phase="waiting"}', 1, 0],
     ['dagain_held_records', 1, 0],
     ['dagain_store_up', 1, 0],
+    ['dagain_pauses{scope="dag"}', 1, 0],
+    ['dagain_pauses{scope="everything"}', 0, null],
     ['dagain_policy_last_reload_successful', 1, 0],
     ['dagain_orchestrator_status{status="reachable"}', 1, null],
     ['dagain_service_info{mode="active",store="redis",watch="on"}', 1, null],

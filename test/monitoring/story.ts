@@ -59,11 +59,13 @@ async function peopleAtWork({ stack, urls: [url] }: Scene): Promise<void> {
   await until(async () => (await viewOf(url, keyOf('patient')))?.phase === 'waiting');
   stack.model.person('ann').clear(keyOf('patient'));
   await until(async () => (await viewOf(url, keyOf('patient')))?.phase === 'watching');
-  await fetch(`${url}/v1/runs/patient/${encodeURIComponent(RUN_ID)}/pause`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ actor: 'ann', comment: 'not tonight' }),
-  });
+  for (const paused of [`runs/patient/${encodeURIComponent(RUN_ID)}`, 'dags/elsewhere']) {
+    await fetch(`${url}/v1/${paused}/pause`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ actor: 'ann', comment: 'not tonight' }),
+    });
+  }
   await until(() => isSeen([url], /^dagain_held_records 1$/m));
 }
 

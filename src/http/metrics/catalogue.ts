@@ -128,6 +128,9 @@ export const METRICS = {
   ),
   records: metric('gauge', 'dagain_records', 'Records in the store, held ones included.', { phase: PHASES }),
   heldRecords: metric('gauge', 'dagain_held_records', 'Records that an operator has paused.', {}),
+  pauses: metric('gauge', 'dagain_pauses', 'Pauses of single Dags, and of everything, that hold now.', {
+    scope: ['dag', 'everything'],
+  }),
   dueRecords: metric('gauge', 'dagain_due_records', 'Records whose work is due and not taken.', {}),
   conflicts: metric('counter', 'dagain_swap_conflicts_total', 'Swaps that somebody else won.', {}),
   storeLosses: metric('counter', 'dagain_store_losses_total', 'Times that the store was found to have lost data.', {

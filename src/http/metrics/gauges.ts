@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client';
+import { EVERYTHING, type Pause } from '../../core/pause.ts';
 import type { Census } from '../../engine/census.ts';
 import { within } from '../health.ts';
 import { METRICS } from './catalogue.ts';
@@ -14,12 +15,15 @@ export interface StoreGaugeDeps {
   /** How many records there are, and how many are due now. */
   readonly count: () => Promise<{ records: number; due: number }>;
   /** What they are in; null while nobody knows yet. */
-  readonly census: () => Promise<Census | null>;
+  readonly census: () => Promise<Pick<Census, 'phases' | 'held' | 'pendingAlerts' | 'oldestAlertAtMs'> | null>;
+  /** Of Dags and of everything. */
+  readonly pauses: () => Promise<readonly Pause[]>;
 }
 
 /** Gauges of the store, read when somebody asks; without a value while it cannot be reached. */
-export function registerStoreGauges({ registry, count, census }: StoreGaugeDeps): void {
+export function registerStoreGauges({ registry, count, census, pauses }: StoreGaugeDeps): void {
   const counted = shared(count);
+  const paused = shared(pauses);
   // Many records take long to read; until that is over, what was read before is told.
   const surveyed = shared(census, (last) => last);
   createGauge(registry, METRICS.storeUp, async (gauge) => gauge.set((await counted()) === null ? 0 : 1));
@@ -37,6 +41,14 @@ export function registerStoreGauges({ registry, count, census }: StoreGaugeDeps)
     gauge.remove();
     const found = await surveyed();
     if (found !== null) gauge.set(found.held);
+  });
+  createGauge(registry, METRICS.pauses, async (gauge) => {
+    gauge.reset();
+    const found = await paused();
+    if (found === null) return;
+    const ofEverything = found.filter(({ scope }) => scope === EVERYTHING).length;
+    gauge.set({ scope: 'everything' }, ofEverything);
+    gauge.set({ scope: 'dag' }, found.length - ofEverything);
   });
   createGauge(registry, METRICS.pendingAlerts, async (gauge) => {
     gauge.reset();

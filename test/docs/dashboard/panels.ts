@@ -167,10 +167,15 @@ export const ROWS: readonly RowSpec[] = [
         [['max by (phase) (dagain_records{$sel})', '{{phase}}']],
         { isStacked: true },
       ),
-      graph('Held and due', 'Paused by an operator; due and not taken.', [
-        ['max(dagain_held_records{$sel})', 'held'],
-        ['max(dagain_due_records{$sel})', 'due'],
-      ]),
+      graph(
+        'Held and due',
+        'Runs that an operator has paused; runs due and not taken; pauses of Dags and of everything.',
+        [
+          ['max(dagain_held_records{$sel})', 'held'],
+          ['max(dagain_due_records{$sel})', 'due'],
+          ['max by (scope) (dagain_pauses{$sel})', 'paused: {{scope}}'],
+        ],
+      ),
       graph('People', "Operators' actions, and runs that somebody else restarted.", [
         [increase('dagain_operations_total', 'action, decision'), '{{action}}: {{decision}}'],
         ['sum(increase(dagain_restarts_by_people_total{$sel}[$__rate_interval]))', 'restarted in Airflow'],
