@@ -5,7 +5,7 @@ import type { SimEventOf } from '../events.ts';
 import type { Watcher } from '../journal.ts';
 import { OUR_USER } from '../parts/replica.ts';
 import { NEVER_RETRIED } from '../scenario/dags.ts';
-import { type CheckContext, isGivenUp } from './context.ts';
+import { type CheckContext, hasEndedWell, isGivenUp } from './context.ts';
 
 /**
  * Invariant 6 at the record: a callback that says when its attempt began, before the clear that started the attempt
@@ -33,6 +33,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     }
     const isStarted = after?.phase === 'confirming' || after?.phase === 'waiting';
     if (hasLost) return;
+    // An end and a callback that comes after it may share a swap: nothing is remembered of a run that has ended well.
+    if (hasEndedWell(before)) return;
     if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase)
       checkStart(by, key, before, after);
   }
@@ -67,6 +69,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   function onAccepted({ key, callback }: SimEventOf<'accepted'>): void {
     if (callback.type !== 'task-failed' || callback.body.exception?.type !== NEVER_RETRIED) return;
     const startMs = startOf(callback);
+    const number = callback.body.dag_run?.clear_number;
+    if (number !== undefined && number < (model.run(key)?.clearNumber ?? 0)) return;
     // Nothing is kept of a run that is off by policy; should the policy change, it starts anew.
     if (startMs === null || stored(key) === null) return;
     const name = formatRunKey(key);
@@ -84,6 +88,10 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
 
   return (event) => {
     if (event.type === 'store_lost') onLoss();
+    // What was cleared before it had ended keeps its start: the next attempt is another one all the same.
+    if (event.type === 'clear_over' && event.clear !== null && event.clear.stateBefore !== 'failed') {
+      forbidden.delete(formatRunKey(event.key));
+    }
     // A reset and the failure that comes with it may share one swap.
     const isReset = (event.type === 'operating' || event.type === 'answered') && event.action === 'reset';
     if (isReset) forbidden.delete(formatRunKey(event.key));

@@ -45,12 +45,16 @@ export function checkCounts(context: CheckContext): Watcher {
     Object.assign(count, FRESH);
   }
 
-  function onPerson({ key, act, stateBefore, restarted }: SimEventOf<'person'>): void {
+  function onPerson({ key, act, stateBefore, restarted: hasRestarted }: SimEventOf<'person'>): void {
+    // Airflow 2 shows of a run that has never started only its end: a clear of nothing, in the log, cannot be told from one.
+    const restarted = hasRestarted || (act.startsWith('clear') && context.model.run(key)?.startedAtMs === null);
     // A success that somebody calls a failure may be retried as well.
     if (!restarted && (act !== 'mark failed' || stateBefore !== 'success')) return;
     const record = stored(key);
     const count = countOf(formatRunKey(key));
-    if (record === null || isGivenUp(record) || stateBefore === 'success') open(count);
+    // After a loss, a count that rests on a person's restart is confirmed by one.
+    const isUnsure = record !== null && record.earlierCount !== null;
+    if (record === null || isGivenUp(record) || isUnsure || stateBefore === 'success') open(count);
     if (restarted) Object.assign(count, { restartedAtMs: nowMs(), lastRestartMs: nowMs(), clearsSincePerson: 0 });
   }
 
@@ -69,7 +73,10 @@ export function checkCounts(context: CheckContext): Watcher {
     // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
     // One swap may take in a reset or an end, and the failure that comes with it.
     const isReset = operations.has(`${by} ${formatRunKey(key)} reset`);
-    const isOpen = isReset || hasEndedWell(before) || (lostUntilMs !== 0 && after?.earlierCount !== null);
+    // Airflow 2 shows nothing of a run that has never started but its end, which moves when a person marks it.
+    const isUnmarked =
+      after?.previous?.fingerprint.startedAtMs === null && after.previous.fingerprint.queuedAtMs === null;
+    const isOpen = isReset || isUnmarked || hasEndedWell(before) || (lostUntilMs !== 0 && after?.earlierCount !== null);
     if (isAnew && count.clears > 0 && !isOpen) {
       journal.violate('a count begins anew only with a person', `${formatRunKey(key)} has ${count.clears} clears`);
     }
@@ -96,7 +103,8 @@ export function checkCounts(context: CheckContext): Watcher {
     const name = formatRunKey(key);
     const count = countOf(name);
     count.clears += 1;
-    count.clearsSincePerson += 1;
+    // One that raced with the person is not told from what the person did, once the store has forgotten it.
+    if (clear.stateBefore === 'failed') count.clearsSincePerson += 1;
     const record = stored(key);
     if (count.gaveUp !== null) {
       journal.violate('a given-up run never revives without a person', `${name} was given up: ${count.gaveUp}`);
