@@ -2,9 +2,12 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { JournalEntry } from '../../src/core/journal.ts';
+import { keyOf } from '../../src/core/record.ts';
 import type { RunStore } from '../../src/store/port.ts';
 import { createRedisStore } from '../../src/store/redis.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
+import { journalEntry } from '../support/journal-entries.ts';
 import { waitingRecord } from '../support/records.ts';
 import { startRedis } from '../support/redis-server.ts';
 
@@ -36,14 +39,17 @@ async function rate(count: number, parallel: number, work: (number: number) => P
 async function measure(store: RunStore) {
   const records = Array.from({ length: RUNS }, (_, number) => recordOf(number));
   const versions: number[] = [];
-  const swap = async (number: number) => {
+  const swapWith = async (number: number, entries: readonly JournalEntry[]) => {
     const record = records[number] ?? recordOf(number);
-    versions[number] = (await store.compareAndSwap(record, versions[number] ?? 0, record)) ?? 0;
+    versions[number] = (await store.compareAndSwap(record, versions[number] ?? 0, record, entries)) ?? 0;
   };
+  const swap = (number: number) => swapWith(number, []);
+  const noted = (number: number) => swapWith(number, [journalEntry(keyOf(records[number] ?? recordOf(number)))]);
   const load = async (number: number) => await store.load(records[number] ?? recordOf(number));
   return {
     'creating swaps/s': await rate(RUNS, PARALLEL, swap),
     'changing swaps/s': await rate(RUNS, PARALLEL, swap),
+    'changing swaps/s, each with an entry': await rate(RUNS, PARALLEL, noted),
     'swaps/s, one at a time': await rate(Math.ceil(RUNS / 4), 1, swap),
     'loads/s': await rate(RUNS, PARALLEL, load),
     'loads/s, one at a time': await rate(Math.ceil(RUNS / 4), 1, load),

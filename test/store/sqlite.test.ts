@@ -55,20 +55,26 @@ describe('the journal in the file', () => {
 
   test('keeps so many entries and no more', async () => {
     const store = await open();
-    for (const id of [1, 2, 3, JOURNAL_MAX_ENTRIES + 1]) add(id, NOW_MS);
-    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
-    expect(ids()).toEqual([{ id: 3 }, { id: JOURNAL_MAX_ENTRIES + 1 }, { id: JOURNAL_MAX_ENTRIES + 2 }]);
+    for (const id of [1, 2, 3, JOURNAL_MAX_ENTRIES, 2 * JOURNAL_MAX_ENTRIES - 51]) add(id, NOW_MS);
+    for (let number = 0; number < 101; number += 1) {
+      const key = { ...RUN, dagRunId: `run-${number}` };
+      await store.compareAndSwap(key, 0, confirmingRecord(key), [journalEntry({ atMs: NOW_MS })]);
+    }
+    const kept = ids().map(({ id }) => Number(id));
+    expect(Math.max(...kept) - Math.min(...kept)).toBeLessThan(JOURNAL_MAX_ENTRIES);
+    expect(kept).toHaveLength(102);
   });
 
-  test('drops what is too old, a few with each new entry', async () => {
+  test('drops what is too old, some hundreds at a time', async () => {
     const store = await open();
-    for (let id = 1; id <= 15; id += 1) add(id, NOW_MS - JOURNAL_MAX_AGE_MS - 1);
-    add(16, NOW_MS - JOURNAL_MAX_AGE_MS);
-    const key = { ...RUN, dagRunId: 'other' };
+    for (let id = 1; id <= 520; id += 1) add(id, NOW_MS - JOURNAL_MAX_AGE_MS - 1);
+    add(549, NOW_MS - JOURNAL_MAX_AGE_MS);
     await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
-    expect(ids()).toHaveLength(7);
+    expect(ids()).toHaveLength(22);
+    add(599, NOW_MS);
+    const key = { ...RUN, dagRunId: 'other' };
     await store.compareAndSwap(key, 0, confirmingRecord(key), [journalEntry({ atMs: NOW_MS })]);
-    expect(ids()).toEqual([{ id: 16 }, { id: 17 }, { id: 18 }]);
+    expect(ids()).toEqual([{ id: 549 }, { id: 550 }, { id: 599 }, { id: 600 }]);
   });
 });
 

@@ -12,8 +12,10 @@ import {
 } from '../port.ts';
 import { decodeEntry, encodeEntry } from '../stored-entry.ts';
 
-/** How many of the oldest entries each new one may drop, so that no write takes long. */
-const DROPPED_AT_ONCE = 10;
+/** Dropping costs half as much as writing, so only every so many entries do it. */
+const DROPPED_EVERY = 50;
+/** How many may go for their age at once, so that no write takes long. */
+const EXPIRED_AT_ONCE = 500;
 
 const Row = z.object({ id: z.int(), entry: z.string() });
 const Rows = z.array(Row);
@@ -56,8 +58,9 @@ export function openJournal(database: DatabaseSync): JournalTable {
 
   function append({ atMs, dagId, dagRunId, text }: EncodedEntry): void {
     const { id } = Row.pick({ id: true }).parse(insert.get(atMs, dagId, dagRunId, text));
-    shorten.run(id - JOURNAL_MAX_ENTRIES);
-    expire.run(atMs - JOURNAL_MAX_AGE_MS, DROPPED_AT_ONCE);
+    if (id % DROPPED_EVERY !== 0) return;
+    shorten.run(id - JOURNAL_MAX_ENTRIES + DROPPED_EVERY);
+    expire.run(atMs - JOURNAL_MAX_AGE_MS, EXPIRED_AT_ONCE);
   }
 
   return {
