@@ -1,17 +1,17 @@
 #!/usr/bin/env node
-import { constants } from 'node:os';
-import { parseArgs } from 'node:util';
+import { constants, userInfo } from 'node:os';
 import { testAlerts } from './cli/alerts.ts';
-import type { ExitCode, Terminal } from './cli/command.ts';
+import { CommandError, type Context, type ExitCode } from './cli/command.ts';
+import { commandTree, type LocalCommands } from './cli/commands.ts';
 import { runDoctor } from './cli/doctor.ts';
 import { doctorChecks } from './cli/doctor-checks.ts';
-import { checkPolicy, printPolicySchema, printResolvedPolicy } from './cli/policy.ts';
-import { policyReference } from './cli/policy-reference.ts';
-import { usage } from './cli/usage.ts';
+import { printResolvedPolicy } from './cli/policy.ts';
+import { createScreen } from './cli/screen.ts';
+import { helpText } from './cli/tree/help.ts';
+import { parseLine } from './cli/tree/parse.ts';
 import { readEnvironment } from './config/environment.ts';
 import { secretsOf } from './config/secrets.ts';
 import { DagainError } from './core/errors.ts';
-import { idProblem } from './core/run-key.ts';
 import { VERSION } from './version.ts';
 
 // The service itself is loaded where it is needed: the other commands answer three times as fast without it.
@@ -19,80 +19,61 @@ import { VERSION } from './version.ts';
 /** Kubernetes kills after thirty seconds. */
 const STOP_LIMIT_MS = 25_000;
 
-const terminal: Terminal = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
+const context: Context = {
+  screen: createScreen(process, process.env),
+  variables: process.env,
+  nowMs: Date.now,
+  loginName() {
+    try {
+      return userInfo().username || null;
+    } catch {
+      // A container may run under a number that has no name.
+      return null;
+    }
+  },
+};
+
+const local: LocalCommands = {
+  serve,
+  doctor,
+  explainPolicy,
+  async testAlerts(wanted, { screen, nowMs }) {
+    const environment = readEnvironment(process.env);
+    const { createChannels, linksFrom } = await import('./app/channels.ts');
+    const channels = createChannels(environment, nowMs);
+    const { runbookUrl } = linksFrom(environment);
+    return await testAlerts({ channels, wanted, runbookUrl, nowMs: nowMs(), terminal: screen });
+  },
 };
 
 async function main(argv: readonly string[]): Promise<ExitCode> {
-  const { values, positionals } = parseArgs({
-    args: [...argv],
-    allowPositionals: true,
-    options: {
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean' },
-      output: { type: 'string', short: 'o', default: 'text' },
-    },
-  });
-  const [command, ...rest] = positionals;
-  if (values.help === true || command === 'help') return print(usage());
-  if (values.version === true || command === 'version') return print(`${VERSION}\n`);
-  if (values.output !== 'text' && values.output !== 'json') return misuse('--output must be text or json');
-  const asJson = values.output === 'json';
-  switch (command) {
-    case 'serve':
-      return rest.length === 0 ? await serve() : misuse('serve takes no arguments');
-    case 'policy':
-      return await policy(rest, asJson);
-    case 'alerts':
-      return await alerts(rest);
-    case 'doctor':
-      return rest.length === 0 ? await doctor(asJson) : misuse('doctor takes no arguments');
-    case undefined:
-      return misuse('a command is missing');
-    default:
-      return misuse(`there is no command "${command}"`);
+  const { screen } = context;
+  const commands = commandTree(local);
+  const asked = parseLine(commands, argv);
+  switch (asked.type) {
+    case 'help':
+      screen.out(helpText(commands, asked.words));
+      return 0;
+    case 'version':
+      screen.out(`${VERSION}\n`);
+      return 0;
+    case 'misuse':
+      screen.err(`dagain: ${asked.problem}\nSee "dagain ${asked.words === '' ? '' : `${asked.words} `}--help".\n`);
+      return 2;
+    case 'run':
+      return await asked.run(context);
   }
-}
-
-async function policy([action, ...rest]: readonly string[], asJson: boolean): Promise<ExitCode> {
-  const [argument] = rest;
-  switch (action) {
-    case 'check':
-      if (argument === undefined || rest.length > 1) return misuse('policy check takes one file');
-      return checkPolicy(argument, terminal);
-    case 'explain':
-      if (argument === undefined || rest.length > 1) return misuse('policy explain takes one Dag id');
-      return await explainPolicy(argument, asJson);
-    case 'schema':
-      return rest.length === 0 ? printPolicySchema(terminal) : misuse('policy schema takes no arguments');
-    case 'reference':
-      return rest.length === 0 ? print(policyReference()) : misuse('policy reference takes no arguments');
-    case undefined:
-      return misuse('policy takes: check <file>, explain <dag_id>, schema, or reference');
-    default:
-      return misuse(`there is no command "policy ${action}"`);
-  }
-}
-
-async function alerts([action, ...rest]: readonly string[]): Promise<ExitCode> {
-  if (action !== 'test' || rest.length > 1) return misuse('alerts takes: test [channel]');
-  const environment = readEnvironment(process.env);
-  const { createChannels, linksFrom } = await import('./app/channels.ts');
-  const channels = createChannels(environment, Date.now);
-  const { runbookUrl } = linksFrom(environment);
-  return await testAlerts({ channels, wanted: rest[0] ?? null, runbookUrl, nowMs: Date.now(), terminal });
 }
 
 /** Checks everything that a service with these settings would need. */
-async function doctor(asJson: boolean): Promise<ExitCode> {
+async function doctor(asJson: boolean, { screen }: Context): Promise<ExitCode> {
   const environment = readEnvironment(process.env);
   const { createLog, REAL_CLOCK } = await import('./app.ts');
   const { createSurroundings } = await import('./app/doctor.ts');
   const surroundings = createSurroundings(environment, REAL_CLOCK, createLog('silent'));
   const checks = doctorChecks(environment, surroundings, REAL_CLOCK.nowMs);
   try {
-    return await runDoctor({ checks, asJson, terminal });
+    return await runDoctor({ checks, asJson, terminal: screen });
   } finally {
     await surroundings.close();
   }
@@ -134,9 +115,7 @@ function nextStopSignal(): Promise<NodeJS.Signals> {
 }
 
 /** What a service with these settings would do with runs of the Dag. */
-async function explainPolicy(dagId: string, asJson: boolean): Promise<ExitCode> {
-  const problem = idProblem(dagId);
-  if (problem !== null) return misuse(`the Dag id ${problem}`);
+async function explainPolicy(dagId: string, asJson: boolean, { screen }: Context): Promise<ExitCode> {
   const environment = readEnvironment(process.env);
   const { createLog, REAL_CLOCK } = await import('./app.ts');
   const { createChannels } = await import('./app/channels.ts');
@@ -146,31 +125,34 @@ async function explainPolicy(dagId: string, asJson: boolean): Promise<ExitCode> 
   const channels = createChannels(environment, REAL_CLOCK.nowMs);
   const policies = createPolicySource({ environment, orchestrator, channels, clock: REAL_CLOCK, log });
   try {
-    return printResolvedPolicy(dagId, await policies.source.explain(dagId), asJson, terminal);
+    return printResolvedPolicy(dagId, await policies.source.explain(dagId), asJson, screen);
   } finally {
     policies.close();
     await orchestrator.close();
   }
 }
 
-function print(text: string): ExitCode {
-  terminal.out(text);
-  return 0;
+/** What ended a command, told to a person. */
+function report(error: DagainError | CommandError): ExitCode {
+  const { err } = context.screen;
+  // Several problems are several lines.
+  for (const line of error.message.split('\n')) err(`dagain: ${line}\n`);
+  if (error instanceof CommandError) {
+    if (error.remedy !== null) err(`${error.remedy}\n`);
+    return error.exitCode;
+  }
+  return error.code === 'configuration_invalid' ? 2 : 1;
 }
 
-function misuse(problem: string): ExitCode {
-  terminal.err(`dagain: ${problem}\nSee "dagain --help".\n`);
-  return 2;
-}
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  // Whoever read has seen enough, as `head` has.
+  process.exit();
+});
 
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const isUsage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
-  const isSettings = error instanceof DagainError && error.code === 'configuration_invalid';
-  if (!isUsage && !(error instanceof DagainError)) throw error;
-  // Several problems are several lines.
-  for (const line of error.message.split('\n')) terminal.err(`dagain: ${line}\n`);
-  if (isUsage) terminal.err('See "dagain --help".\n');
-  process.exitCode = isUsage || isSettings ? 2 : 1;
+  if (!(error instanceof DagainError || error instanceof CommandError)) throw error;
+  process.exitCode = report(error);
 }

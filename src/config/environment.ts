@@ -11,9 +11,10 @@ import { WATCH_SETTINGS } from './watch-settings.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
 
-/** Read by the callbacks inside Airflow, which may share an environment with the service. */
-const OF_THE_AIRFLOW_SIDE = [
+/** Read by the command line, or by the callbacks inside Airflow; all may share an environment with the service. */
+const OF_OTHERS = [
   'DAGAIN_URL',
+  'DAGAIN_ACTOR',
   'DAGAIN_TIMEOUT',
   'DAGAIN_LISTENER',
   'DAGAIN_LISTENER_DAGS',
@@ -153,7 +154,7 @@ function readVariable(
 
 /** A misspelt setting that is silently ignored is the worst kind: name it, with the nearest one that exists. */
 function unknownNames(variables: Variables): string[] {
-  const known = new Set<string>([...Object.keys(SETTINGS), ...OF_THE_AIRFLOW_SIDE]);
+  const known = new Set<string>([...Object.keys(SETTINGS), ...OF_OTHERS]);
   for (const [name, one] of Object.entries(SETTINGS))
     if ((one as Setting<unknown>).secret === true) known.add(`${name}_FILE`);
   const unknown = Object.keys(variables).filter((name) => name.startsWith('DAGAIN_') && !known.has(name));

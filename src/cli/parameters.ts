@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { parseDurationMs } from '../core/duration.ts';
+import { FailureClass } from '../core/policy.ts';
+import { PHASES } from '../core/record.ts';
+import { Id, idProblem } from '../core/run-key.ts';
+import type { Context } from './command.ts';
+import { addressFrom } from './service/address.ts';
+import { createServiceClient, type ServiceClient } from './service/client.ts';
+import { choice, flag, listed, type Values, value } from './tree/spec.ts';
+
+const WholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((number) => number >= least && number <= most, `must be a whole number from ${least} to ${most}`);
+
+export const count = (least: number, most: number) => WholeNumber(least, most).optional();
+
+const Limit = z.union([z.literal('all').transform(() => null), WholeNumber(1, 1_000_000)], {
+  error: 'must be a whole number, or "all"',
+});
+export const limit = (fallback: number | null) =>
+  value(Limit.default(fallback), '<n>', `At most so many, or "all" (${fallback ?? 'all'}).`);
+
+export const dagId = value(Id, '<dag_id>', 'The Dag.', { completion: 'dag' });
+export const dagRunId = value(Id, '<dag_run_id>', 'The run, as Airflow names it.', { completion: 'run' });
+
+const DagPattern = z.string().superRefine((text, context) => {
+  const problem = idProblem(text.replaceAll('?', '_'));
+  if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+});
+export const dagPattern = value(DagPattern.optional(), '<dag_id>', 'Only this Dag, or those of a glob: "etl_*".', {
+  completion: 'dag',
+});
+
+/** Passed on as it is written, once it is known to be one. */
+export const Duration = z
+  .string()
+  .refine(
+    (text) => parseDurationMs(text) !== null,
+    'must be a duration such as 30s, 5m, 2h, 7d or a number of seconds',
+  );
+
+const Phases = z
+  .string()
+  .transform((text) => text.split(','))
+  .pipe(z.array(z.enum(PHASES, `must be one or several of ${listed(PHASES)}, comma-separated`)));
+
+/** Which runs; all that is given must hold. */
+export const filterOptions = {
+  dag: dagPattern,
+  phase: value(Phases.optional(), '<phase,...>', 'Only runs in these phases.', { completion: { words: PHASES } }),
+  class: choice(FailureClass.options, '<class>', 'Only runs whose failure is of this class.'),
+  reason: value(z.string().min(1).optional(), '<word>', 'Only runs that were given up for this reason.'),
+  held: choice(['true', 'false'], '<bool>', 'Only runs that an operator has paused, or only others.'),
+  'older-than': value(Duration.optional(), '<duration>', 'Only runs whose first failure is longer ago, such as 2h.'),
+  'newer-than': value(Duration.optional(), '<duration>', 'Only runs whose first failure is less long ago.'),
+};
+export type FilterValues = Values<typeof filterOptions>;
+
+/** Of every command that speaks to the service. */
+export const serviceOptions = {
+  url: value(z.string().min(1).optional(), '<url>', 'Where the service is (DAGAIN_URL).'),
+  output: choice(['text', 'json'], '<format>', "text for people; json is the service's own answer (text).", 'o'),
+};
+
+/** Of every command by which a person acts. */
+export const actorOptions = {
+  actor: value(
+    z.string().trim().min(1).max(200).optional(),
+    '<name>',
+    'Who acts ($DAGAIN_ACTOR, else the login name).',
+  ),
+  comment: value(z.string().trim().max(1_000).optional(), '<text>', 'Why; shown in the timeline and the audit trail.'),
+};
+
+export const yes = flag('Do not ask.', 'y');
+
+export function clientFor(options: Values<typeof serviceOptions>, { variables }: Context): ServiceClient {
+  return createServiceClient(addressFrom(variables, options.url));
+}
+
+/** What scripts read. */
+export function jsonText(json: unknown): string {
+  return `${JSON.stringify(json, null, 2)}\n`;
+}
