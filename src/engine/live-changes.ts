@@ -78,14 +78,14 @@ export function createLiveChanges({ store, clock, log }: LiveChangesDeps): LiveC
   async function tail(): Promise<void> {
     try {
       await readTail();
+      // What came meanwhile is not known, and the store may be another one.
+      if (isTroubled) note(null);
       isTroubled = false;
     } catch (error) {
       if (!isTroubled && !isStopped)
         log.warn({ err: error }, 'the journal could not be read: live views miss what others do');
       isTroubled = true;
-      // What came meanwhile is not known, and the store may be another one.
       head = null;
-      note(null);
     }
     if (listeners.size > 0 && !isStopped) cancelTail = clock.schedule(TAIL_MS, () => void tail());
     else isTailing = false;

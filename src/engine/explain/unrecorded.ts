@@ -9,6 +9,7 @@ import { count, utc, withComment } from './words.ts';
 
 /** How far our clock and Airflow's may differ, and how long after a run's end its last word may come. */
 const SLACK_MS = 60_000;
+const STORE_OUT = 'The store cannot be reached: until it can, nothing is cleared, and callbacks are refused.';
 const DOCTOR = 'Run `dagain doctor`: it checks the store, Airflow and the permissions, and says what is missing.';
 
 /** Why nothing is kept of a run. Pure. */
@@ -17,28 +18,30 @@ export function explainUnrecorded(facts: Facts): Said {
   const [latest] = stored.events;
   const last = latest?.entry ?? null;
   const shown = [...airflowWords(facts), ...(last === null ? [] : [lastWords(last)])];
-  if (observation.type === 'found' && observation.state !== 'failed') return notFailed(observation, last, shown);
+  if (observation.type === 'found' && observation.state !== 'failed') return notFailed(observation, facts, shown);
   if (stored.status === 'unavailable') return storeOut(shown);
   if (observation.type !== 'found') return notFound(facts, last, shown);
   const isOver = last !== null && (observation.fingerprint.endedAtMs ?? 0) <= last.atMs + SLACK_MS;
   return isOver ? ended(last, shown) : failed(facts, shown);
 }
 
-function notFailed({ state }: FoundRun, last: JournalEntry | null, shown: readonly string[]): Said {
+function notFailed({ state }: FoundRun, { stored }: Facts, shown: readonly string[]): Said {
+  const last = stored.events[0]?.entry ?? null;
   if (state === 'success' && last?.type === 'recovered') {
     const summary = `The run has succeeded on attempt ${last.attempt ?? '?'}, after ${count(last.retriesUsed ?? 0, 'retry', 'retries')}.`;
     return { verdict: 'recovered', summary, because: shown, advice: [] };
   }
   if (state === 'success' && last !== null) return ended(last, shown);
+  const kept = stored.status === 'unavailable' ? STORE_OUT : 'Nothing is kept of it here.';
   const summary = state === 'success' ? 'The run has succeeded.' : `The run is ${state}: it has not failed.`;
-  return { verdict: 'not_failed', summary, because: [...shown, 'Nothing is kept of it here.'], advice: [] };
+  return { verdict: 'not_failed', summary, because: [...shown, kept], advice: [] };
 }
 
 function storeOut(shown: readonly string[]): Said {
   return {
     verdict: 'not_known',
     summary: "The service's own store cannot be reached: what is kept of this run is not known.",
-    because: ['The store cannot be reached; until it can, nothing is cleared, and callbacks are refused.', ...shown],
+    because: [STORE_OUT, ...shown],
     advice: [DOCTOR],
   };
 }

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import type { Operated, Operation } from '../../src/core/event.ts';
+import type { BulkRequest } from '../../src/engine/bulk.ts';
+import { EVERY_RUN, matchesFilter, type RunFilter } from '../../src/engine/run-filter.ts';
+import {
+  clearingRecord,
+  confirmingRecord,
+  FAILED_AT_MS,
+  gaveUpRecord,
+  waitingRecord,
+  watchingRecord,
+} from '../support/records.ts';
+import { createHarness, gate } from './harness.ts';
+
+const HELD = { actor: 'ann', comment: '', atMs: FAILED_AT_MS };
+const RECORDS = [
+  waitingRecord({ dagId: 'etl_a', dagRunId: 'r1' }),
+  waitingRecord({ dagId: 'etl_a', dagRunId: 'r2', failureClass: 'infra' }),
+  waitingRecord({ dagId: 'etl_b', dagRunId: 'r1', held: HELD }),
+  confirmingRecord({ dagId: 'report', dagRunId: 'r1', firstFailedAtMs: FAILED_AT_MS - 3_600_000 }),
+  clearingRecord({ dagId: 'report', dagRunId: 'r2' }),
+  watchingRecord({ dagId: 'report', dagRunId: 'r3' }),
+  gaveUpRecord({ dagId: 'report', dagRunId: 'r4', reason: 'max_retries_reached' }),
+];
+const NOW_MS = FAILED_AT_MS + 60_000;
+const filter = (given: Partial<RunFilter>): RunFilter => ({ ...EVERY_RUN, ...given });
+
+describe('a filter', () => {
+  test.each<[Partial<RunFilter>, string[]]>([
+    [{ phases: ['waiting', 'watching'] }, ['etl_a/r1', 'etl_a/r2', 'etl_b/r1', 'report/r3']],
+    [{ dagId: 'etl_a' }, ['etl_a/r1', 'etl_a/r2']],
+    [{ dagId: 'etl_?' }, ['etl_a/r1', 'etl_a/r2', 'etl_b/r1']],
+    [{ dagId: '*port' }, ['report/r1', 'report/r2', 'report/r3', 'report/r4']],
+    [{ failureClass: 'infra' }, ['etl_a/r2']],
+    [{ isHeld: true }, ['etl_b/r1']],
+    [{ isHeld: false, dagId: 'etl_*' }, ['etl_a/r1', 'etl_a/r2']],
+    [{ reason: 'max_retries_reached' }, ['report/r4']],
+    [{ olderThanMs: 1_800_000 }, ['report/r1']],
+    [{ newerThanMs: 60_000 }, []],
+    [{ newerThanMs: 60_001, dagId: 'etl_b' }, ['etl_b/r1']],
+  ])('%o', (given, expected) => {
+    const found = RECORDS.filter((record) => matchesFilter(record, filter(given), NOW_MS));
+    expect(found.map(({ dagId, dagRunId }) => `${dagId}/${dagRunId}`)).toEqual(expected);
+  });
+});
+
+function setUp() {
+  const harness = createHarness();
+  for (const record of RECORDS) harness.store.put(record);
+  return harness;
+}
+
+const event = (action: Operation, retries = 0): Operated => ({
+  ...{ type: 'operated', action, actor: 'ann', comment: 'night shift', retries },
+});
+const request = (action: Operation, given: Partial<RunFilter>, rest: Partial<BulkRequest> = {}): BulkRequest => ({
+  ...{ filter: filter(given), event: event(action), isDryRun: false, maxRuns: null, ...rest },
+});
+
+describe('one action on many runs', () => {
+  test('a preview says what the action then does, and changes nothing', async () => {
+    for (const action of ['pause', 'resume', 'cancel', 'retry_now', 'reset', 'grant'] as const) {
+      const { desk, store, counts } = setUp();
+      const wanted = { event: event(action, action === 'grant' ? 1 : 0), filter: EVERY_RUN, maxRuns: 100 };
+      const before = RECORDS.map((record) => store.get(record));
+      const preview = await desk.bulk.act({ ...wanted, isDryRun: true });
+      expect(RECORDS.map((record) => store.get(record))).toEqual(before);
+      expect(store.swaps).toBe(0);
+      expect([...counts.keys()].filter((name) => name.startsWith('operated'))).toEqual([]);
+      expect(await desk.bulk.act({ ...wanted, isDryRun: false })).toEqual(preview);
+      expect(preview).toMatchObject({ type: 'done', matched: RECORDS.length, isComplete: true });
+    }
+  });
+
+  test('counts what became of the runs, and shows the first of them as they were', async () => {
+    const { desk, store } = setUp();
+    const answer = await desk.bulk.act(request('pause', { dagId: 'etl_*' }));
+    expect(answer).toMatchObject({
+      ...{ matched: 3, changed: 2 },
+      outcomes: [{ decision: 'held', reason: 'held_by_operator', count: 3 }],
+    });
+    expect(answer).toHaveProperty('sample.2', {
+      ...{ key: { dagId: 'etl_b', dagRunId: 'r1' }, phase: 'waiting', decision: 'held', reason: 'held_by_operator' },
+    });
+    expect(store.get({ dagId: 'etl_a', dagRunId: 'r2' })?.held).toMatchObject({ actor: 'ann', comment: 'night shift' });
+    expect(store.journal.entries().map(({ type, action }) => [type, action])).toEqual(
+      Array.from({ length: 2 }, () => ['operated', 'pause']),
+    );
+  });
+
+  test('more runs than expected: nothing is done', async () => {
+    const { desk, store } = setUp();
+    const answer = await desk.bulk.act(request('cancel', { dagId: 'etl_*' }, { maxRuns: 2 }));
+    expect(answer).toEqual({ type: 'too_many', matched: 3 });
+    expect(store.swaps).toBe(0);
+    expect(await desk.bulk.act(request('cancel', { dagId: 'etl_*' }, { maxRuns: 3 }))).toMatchObject({ changed: 3 });
+  });
+
+  test('a run that does not match any more when its turn comes is left alone', async () => {
+    const { desk, store, swapLoop } = setUp();
+    const key = { dagId: 'etl_a', dagRunId: 'r2' };
+    const paused = gate();
+    const { load } = store;
+    store.load = async (wanted) => {
+      // Its turn comes only after somebody else has paused it.
+      if (wanted.dagRunId === 'r2') store.load = load;
+      if (wanted.dagRunId === 'r2') await paused.passed;
+      return await load(wanted);
+    };
+    store.beforeSwap = async ({ dagRunId }) => {
+      if (dagRunId !== 'r1') return;
+      await swapLoop.apply(key, event('pause'));
+      paused.open();
+    };
+    const answer = await desk.bulk.act(request('cancel', { dagId: 'etl_a', isHeld: false }));
+    expect(answer).toMatchObject({ matched: 2, changed: 1 });
+    expect(answer).toHaveProperty('outcomes', [
+      { decision: 'giving_up', reason: 'cancelled_by_operator', count: 1 },
+      { decision: 'stale', reason: 'superseded', count: 1 },
+    ]);
+    expect(store.get(key)).toMatchObject({ phase: 'waiting' });
+  });
+
+  test('lost swaps are tried again', async () => {
+    const { desk, store } = setUp();
+    store.conflicts = 2;
+    expect(await desk.bulk.act(request('pause', { dagId: 'etl_a' }))).toMatchObject({ changed: 2 });
+  });
+
+  test('a store that goes out in the middle is an error, and asking again does the rest', async () => {
+    const { desk, store } = setUp();
+    let left = 1;
+    store.beforeSwap = () => {
+      left -= 1;
+      if (left < 0) throw new Error('the store is out');
+    };
+    await expect(desk.bulk.act(request('pause', { dagId: 'etl_a' }))).rejects.toThrow('the store is out');
+    store.beforeSwap = () => {};
+    expect(await desk.bulk.act(request('pause', { dagId: 'etl_a' }))).toMatchObject({ matched: 2, changed: 1 });
+  });
+
+  test('at most ten thousand runs at a time', async () => {
+    const { desk, store } = createHarness();
+    const one = waitingRecord({ dagId: 'big' });
+    for (let n = 0; n < 10_001; n += 1) store.put({ ...one, dagRunId: `r${n}` });
+    const list = store.list;
+    // The memory store sorts all of it for each page.
+    const all = await list(null, 20_000);
+    store.list = async () => all;
+    const answer = await desk.bulk.act(request('pause', {}, { isDryRun: true }));
+    expect(answer).toMatchObject({ matched: 10_000, changed: 10_000, isComplete: false });
+    expect(answer).toHaveProperty('sample.length', 20);
+  }, 30_000);
+});
