@@ -122,7 +122,7 @@ export const METRICS = {
     'Calls of the store; conflict: somebody else had changed the record.',
     {
       operation: '`load`, `compare_and_swap`, `take_due` and so on',
-      result: ['ok', 'conflict', 'store_unavailable', 'store_corrupt', 'error'],
+      result: '`ok`, `conflict`, the code of an error such as `store_unavailable`, or `error`',
     },
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5],
   ),

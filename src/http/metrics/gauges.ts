@@ -90,7 +90,11 @@ function shared<T>(read: () => Promise<T | null>, whileSlow = (_last: T | null):
   let reading: Promise<T | null> | null = null;
   let last: T | null = null;
   async function readOnce(): Promise<T | null> {
-    last = await read().catch(() => null);
+    try {
+      last = await read();
+    } catch {
+      last = null;
+    }
     reading = null;
     return last;
   }
