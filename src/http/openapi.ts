@@ -49,6 +49,7 @@ export function openApiDocument(version: string): object {
       description: 'Retries whole Dag runs of Apache Airflow: counts, waits, clears once per attempt, and alerts.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    servers: [{ url: '/', description: 'This service.' }],
     paths,
     components: { schemas: componentSchemas(), securitySchemes: SECURITY_SCHEMES },
   };
@@ -121,9 +122,21 @@ function componentSchemas(): object {
   const { schemas } = z.toJSONSchema(registry, {
     io: 'input',
     uri: (id) => `#/components/schemas/${id}`,
-    override: ({ zodSchema, jsonSchema }) => void Object.assign(jsonSchema, BY_HAND.get(zodSchema)),
+    override({ zodSchema, jsonSchema }) {
+      Object.assign(jsonSchema, BY_HAND.get(zodSchema));
+      nameProperties(jsonSchema);
+    },
   });
   return Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutOwnAddress(schema)]));
+}
+
+/** A record whose keys are known is an object with these properties: few tools understand `propertyNames`. */
+function nameProperties(schema: z.core.JSONSchema.BaseSchema): void {
+  const { propertyNames, additionalProperties: value } = schema;
+  if (typeof propertyNames !== 'object' || propertyNames.enum === undefined || value === undefined) return;
+  schema.properties = Object.fromEntries(propertyNames.enum.map((name) => [String(name), value]));
+  schema.additionalProperties = false;
+  delete schema.propertyNames;
 }
 
 /** Inside a document a schema's place is its address; one of its own would change what its references mean. */
