@@ -37,8 +37,8 @@ export interface Stack {
   readonly alerts: z.infer<typeof Alert>[];
   /** Starts the whole service in this process, with these settings over quick ones. */
   startApp(settings: Readonly<Record<string, string>>, log?: Logger): Promise<{ app: App; url: string }>;
-  /** Where the Dags' callbacks go from now on; null: they are lost. */
-  sendCallbacksTo(url: string | null): void;
+  /** Where the Dags' callbacks go from now on, with which token; null: they are lost. */
+  sendCallbacksTo(url: string | null, token?: string): void;
   /** What the callbacks were answered. */
   readonly answered: Answered[];
   close(): Promise<void>;
@@ -51,14 +51,14 @@ export async function startStack(dags: readonly DagDefinition[]): Promise<Stack>
   const alerts: z.infer<typeof Alert>[] = [];
   const answered: Answered[] = [];
   const apps: App[] = [];
-  let target: string | null = null;
+  let target: { readonly url: string; readonly token: string | undefined } | null = null;
   const model = createAirflowModel({
     version: '3.3',
     timers,
     latencies: LATENCIES,
     dags,
     async onCallback(callback) {
-      if (target !== null) answered.push(await post(target, callback));
+      if (target !== null) answered.push(await post(target.url, callback, target.token));
     },
   });
   const airflow = await serveAirflow({ model });
@@ -75,8 +75,8 @@ export async function startStack(dags: readonly DagDefinition[]): Promise<Stack>
     model,
     alerts,
     answered,
-    sendCallbacksTo(url) {
-      target = url;
+    sendCallbacksTo(url, token) {
+      target = url === null ? null : { url, token };
     },
     async startApp(settings, log = createLog('silent')) {
       const app = await createApp({
@@ -107,10 +107,17 @@ export async function startStack(dags: readonly DagDefinition[]): Promise<Stack>
   };
 }
 
-export async function post(url: string, { type, body }: { type: Callback['type']; body: object }): Promise<Answered> {
+export async function post(
+  url: string,
+  { type, body }: { type: Callback['type']; body: object },
+  token?: string,
+): Promise<Answered> {
   const answer = await fetch(`${url}/v1/callbacks/${type}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
     body: JSON.stringify(body),
   });
   return { status: answer.status, body: Answer.parse(await answer.json()) };
