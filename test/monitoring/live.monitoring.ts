@@ -8,6 +8,7 @@ import { post, type Stack, startStack, until } from '../app/stack.ts';
 import { dashboard } from '../docs/dashboard/dashboard.ts';
 import { freePort, type RedisServer, startRedis } from '../support/redis-server.ts';
 import { type Prometheus, startPrometheus } from './prometheus.ts';
+import { promtool } from './promtool.ts';
 import { readRules, shortened } from './rule-files.ts';
 import { DAGS, POLICY, playEverything } from './story.ts';
 
@@ -15,6 +16,8 @@ let folder: string;
 let stack: Stack;
 let redis: RedisServer;
 let prometheus: Prometheus;
+/** Of a replica where everything happens. */
+let url: string;
 
 /** A service where everything happens, one whose Airflow is gone, and one with a wrong password. */
 beforeAll(async () => {
@@ -34,18 +37,19 @@ beforeAll(async () => {
   };
   const replicas = [await stack.startApp(busy), await stack.startApp(busy)] as const;
   const urls = [replicas[0].url, replicas[1].url] as const;
+  url = urls[0];
   const cutOff = await stack.startApp({ DAGAIN_DATA_DIR: join(folder, 'cut-off'), DAGAIN_AIRFLOW_URL: dead });
   const refused = await stack.startApp({ DAGAIN_DATA_DIR: join(folder, 'refused'), DAGAIN_AIRFLOW_PASSWORD: 'wrong' });
   const targets = [
-    ...urls.map((url) => ({ url, labels: { namespace: 'busy' } })),
+    ...urls.map((one) => ({ url: one, labels: { namespace: 'busy' } })),
     { url: cutOff.url, labels: { namespace: 'cut-off' } },
     { url: refused.url, labels: { namespace: 'refused' } },
   ];
   const rules = (['recording', 'alerts'] as const).map((name) => shortened(readRules(name).text));
   prometheus = await startPrometheus(targets, rules);
   await until(async () => (await prometheus.query('sum(up)')).some(({ values: [up] }) => up === targets.length));
-  for (const { url } of [cutOff, refused]) {
-    await post(url, { type: 'task-failed', body: { dag_id: 'etl', dag_run_id: 'r1', task_id: 'load' } });
+  for (const one of [cutOff, refused]) {
+    await post(one.url, { type: 'task-failed', body: { dag_id: 'etl', dag_run_id: 'r1', task_id: 'load' } });
   }
   stack.sendCallbacksTo(urls[0]);
   await playEverything({ stack, redis, urls, policyPath });
@@ -114,6 +118,13 @@ describe('a scrape shows every metric moving', () => {
     );
     expect(Math.min(...(age?.values ?? []))).toBeLessThan(60);
   });
+});
+
+test('promtool has nothing to say about the names and texts of a scrape, but of those of Node', async () => {
+  const scrape = await (await fetch(`${url}/metrics`)).text();
+  const { output } = promtool(['check', 'metrics'], scrape);
+  expect(scrape).toContain('dagain_retries_total');
+  expect(output.split('\n').filter((line) => line !== '' && !line.startsWith('nodejs_'))).toEqual([]);
 });
 
 describe('the dashboard: every query returns data', () => {
