@@ -5,6 +5,7 @@ import { createMonitoring, type Monitoring, statusOf } from './app/monitoring.ts
 import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import { factsFrom, healthChecks, orchestratorStatus } from './app/status.ts';
 import type { Environment } from './config/environment.ts';
+import { consoleRoutes } from './console/console.ts';
 import { DagainError } from './core/errors.ts';
 import { createCensus } from './engine/census.ts';
 import type { Clock } from './engine/clock.ts';
@@ -14,6 +15,7 @@ import { createHttpApp } from './http/app.ts';
 import type { AuthSettings } from './http/auth.ts';
 import { registerOrchestratorGauge, registerStoreGauges } from './http/metrics/gauges.ts';
 import { operatorRoutes } from './http/operator-routes.ts';
+import { underPrefix } from './http/path-prefix.ts';
 import { createHttpServer, type HttpServer } from './http/server.ts';
 import type { Orchestrator } from './orchestrator/port.ts';
 import { VERSION } from './version.ts';
@@ -120,14 +122,18 @@ function assemble({
     isClosing: () => server.isClosing(),
     version: VERSION,
     seenWebhookIds: state.seenWebhookIds,
-    routes: operatorRoutes({
-      desk: engine.desk,
-      clock,
-      facts: factsFrom(environment, { version: VERSION, storeName: state.name, startedAtMs: clock.nowMs() }),
-      health: () => orchestratorStatus(orchestrator),
-    }),
+    routes: [
+      ...operatorRoutes({
+        desk: engine.desk,
+        clock,
+        facts: factsFrom(environment, { version: VERSION, storeName: state.name, startedAtMs: clock.nowMs() }),
+        health: () => orchestratorStatus(orchestrator),
+      }),
+      ...consoleRoutes(),
+    ],
   });
-  const server = createHttpServer({ app, host, port, log });
+  const served = underPrefix(app, environment.DAGAIN_PUBLIC_URL ?? null);
+  const server = createHttpServer({ app: served, host, port, log });
 
   async function stop(): Promise<void> {
     await Promise.all([server.close(), engine.stop()]);
