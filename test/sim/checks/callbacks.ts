@@ -16,7 +16,7 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   const forbidden = new Map<string, Set<number>>();
   const underWay = new Map<string, Set<Callback>>();
   const reportedAtMs = new Map<Callback, number>();
-  const takenUpAtMs = new Map<string, number>();
+  const forgottenAtMs = new Map<string, number>();
   let hasLost = false;
 
   function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
@@ -24,7 +24,7 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     // An operator's grant to a given-up run counts more than what its failures said.
     const isTakenUp = isGivenUp(before) && after !== null && after.granted > before.granted;
     if (after === null || isTakenUp) forbidden.delete(name);
-    if (isTakenUp) takenUpAtMs.set(name, nowMs());
+    if (after === null || isTakenUp) forgottenAtMs.set(name, nowMs());
     if (after?.phase === 'clearing' && before?.phase === 'waiting') {
       const startMs = after.fingerprint.startedAtMs;
       if (startMs !== null && forbidden.get(name)?.has(startMs)) {
@@ -74,8 +74,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     // Nothing is kept of a run that is off by policy; should the policy change, it starts anew.
     if (startMs === null || stored(key) === null) return;
     const name = formatRunKey(key);
-    // The grant counts more than what was on its way before it.
-    if ((reportedAtMs.get(callback) ?? nowMs()) <= (takenUpAtMs.get(name) ?? -1)) return;
+    // A grant counts more than what was on its way before it, and nothing is kept of a run that was off by policy.
+    if ((reportedAtMs.get(callback) ?? nowMs()) <= (forgottenAtMs.get(name) ?? -1)) return;
     forbidden.set(name, (forbidden.get(name) ?? new Set()).add(startMs));
   }
 

@@ -62,7 +62,9 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     // What was only in the store is forgotten; what is in Airflow's audit log must still come to an end.
     if (event.type === 'store_lost') lostAtMs = nowMs();
     if (event.type === 'store_lost') for (const known of knowledge.values()) known.failures.clear();
-    if (event.type === 'person' || event.type === 'operating') knownOf(event.key).personAtMs = nowMs();
+    // An operator's act takes effect between the two.
+    const isOperator = event.type === 'operating' || event.type === 'answered';
+    if (event.type === 'person' || isOperator) knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
     if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = isUnseen(key, after);
