@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { Alert, AlertChannel, SendResult } from '../../src/alerts/port.ts';
 import type { RetryPolicy } from '../../src/core/policy.ts';
 import { resolvePolicy } from '../../src/core/resolve-policy.ts';
@@ -66,8 +67,20 @@ function createTelemetry(counts: Map<string, number>): Telemetry {
 
 export type Line = readonly ['debug' | 'info' | 'warn' | 'error', string, object];
 
+/** What every line about a run carries, whichever test brings it about. */
+const ABOUT_RUN = {
+  run: expect.any(String),
+  dag_id: expect.any(String),
+  attempt: expect.toSatisfy((attempt: unknown) => attempt === null || typeof attempt === 'number'),
+  decision: expect.any(String),
+  reason: expect.any(String),
+};
+
 function createLog(lines: Line[]): Log {
-  const write = (level: Line[0]) => (fields: object, message: string) => void lines.push([level, message, fields]);
+  const write = (level: Line[0]) => (fields: object, message: string) => {
+    if ('run' in fields || 'dag_run_id' in fields) expect.soft(fields, message).toMatchObject(ABOUT_RUN);
+    lines.push([level, message, fields]);
+  };
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
