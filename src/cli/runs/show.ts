@@ -68,7 +68,7 @@ function factsOf(run: RunView, now: number): string {
     ['phase', run.reason === null ? run.phase : `${run.phase}: ${run.reason}`],
     ['attempt', String(run.attempt)],
     ['retries', `${run.retries_used} of ${run.max_retries} used`],
-    ['next retry', run.due_at === null ? null : `${nextRetry(run, now)} (${absolute(run.due_at, now)})`],
+    ['next retry', held === null && paused === null ? absolute(run.due_at, now) : nextRetry(run, now) || null],
     ['next look', absolute(run.next_look_at, now)],
     ['failure class', run.failure_class],
     ['first failed', absolute(run.first_failed_at, now)],
