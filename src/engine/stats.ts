@@ -4,9 +4,6 @@ import type { Clock } from './clock.ts';
 import type { Pauses } from './pauses.ts';
 import { createWindowTally, type WindowTally } from './stats/window-tally.ts';
 
-export const MIN_WINDOW_MS = 3_600_000;
-export const MAX_WINDOW_MS = 30 * 24 * 3_600_000;
-
 /** How things stand, and what happened lately. */
 export interface Stats {
   readonly nowMs: number;

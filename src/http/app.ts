@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Intake } from '../engine/intake.ts';
 import type { Log } from '../engine/log.ts';
 import type { Runs } from '../engine/runs.ts';
+import type { Tracer } from '../engine/tracer.ts';
 import { sendProblem } from './answer.ts';
 import { type Auth, type AuthSettings, createAuth, type SeenWebhookIds } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
@@ -23,6 +24,8 @@ export interface HttpAppDeps {
   readonly nowMs: () => number;
   readonly log: Log;
   readonly registry: Registry;
+  /** Without one nothing is traced. */
+  readonly tracer?: Tracer;
   readonly checks: readonly HealthCheck[];
   /** True from the moment that the service has been told to stop. */
   readonly isClosing: () => boolean;

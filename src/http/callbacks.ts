@@ -4,6 +4,7 @@ import type { FailureReported, SuccessReported } from '../core/event.ts';
 import { DECISIONS, REASONS } from '../core/reason.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { Intake, IntakeAnswer } from '../engine/intake.ts';
+import type { OpenSpan, Tracer } from '../engine/tracer.ts';
 import { sendJson } from './answer.ts';
 import type { Auth } from './auth.ts';
 import { parseJson, readBody, requireJson } from './body.ts';
@@ -11,6 +12,7 @@ import { RunFailedBody, RunSucceededBody, TaskFailedBody } from './callback-body
 import { runFailure, runKeyOf, taskFailure } from './callback-event.ts';
 import { parseWith } from './field-errors.ts';
 import { isoTime } from './iso-time.ts';
+import { toProblem } from './problems.ts';
 import type { Route } from './route.ts';
 
 /** What every callback is answered; all fields are always there. */
@@ -33,6 +35,8 @@ export interface CallbackDeps {
   readonly intake: Intake;
   readonly auth: Auth;
   readonly nowMs: () => number;
+  /** Without one nothing is traced. */
+  readonly tracer?: Tracer;
 }
 
 /** The three callbacks. A 202 is sent only after the intake has stored what was reported. */
@@ -51,22 +55,51 @@ function callback<B extends RunSucceededBody>(
   name: string,
   schema: z.ZodType<B>,
   toEvent: (body: B) => FailureReported | SuccessReported,
-  { intake, auth }: CallbackDeps,
+  { intake, auth, tracer }: CallbackDeps,
 ): Route {
+  const path = `/v1/callbacks/${name}`;
+  async function handle(request: Request, response: Response, span?: OpenSpan): Promise<void> {
+    const signature = auth.requireCallback(request);
+    requireJson(request);
+    const bytes = await readBody(request, response);
+    await signature?.verify(bytes);
+    const body = parseWith(schema, parseJson(bytes), 'invalid_body');
+    const key = runKeyOf(body);
+    span?.note({ 'dagain.dag_id': key.dagId, 'dagain.dag_run_id': key.dagRunId });
+    const answer = await intake.report(key, toEvent(body));
+    span?.note({ 'dagain.decision': answer.decision, 'dagain.reason': answer.reason });
+    sendJson(response, 202, toAnswer(key, answer));
+  }
   return {
     method: 'post',
-    path: `/v1/callbacks/${name}`,
+    path,
     access: 'callback',
-    async handle(request: Request, response: Response) {
-      const signature = auth.requireCallback(request);
-      requireJson(request);
-      const bytes = await readBody(request, response);
-      await signature?.verify(bytes);
-      const body = parseWith(schema, parseJson(bytes), 'invalid_body');
-      const key = runKeyOf(body);
-      sendJson(response, 202, toAnswer(key, await intake.report(key, toEvent(body))));
-    },
+    handle: (request: Request, response: Response) =>
+      tracer === undefined
+        ? handle(request, response)
+        : traced(tracer, path, request, (span) => handle(request, response, span)),
   };
+}
+
+/** Within a span as OpenTelemetry names those of HTTP servers, linked to the caller's where he tells his. */
+function traced(tracer: Tracer, path: string, request: Request, work: (span: OpenSpan) => Promise<void>) {
+  const fields = { 'http.request.method': 'POST', 'http.route': path, 'url.scheme': 'http' };
+  const options = { kind: 'server', traceparent: request.get('traceparent') } as const;
+  return tracer.span(
+    `POST ${path}`,
+    fields,
+    async (span) => {
+      try {
+        await work(span);
+        span.note({ 'http.response.status_code': 202 });
+      } catch (error) {
+        const { status, code } = toProblem(error);
+        span.note({ 'http.response.status_code': status, 'dagain.reason': code });
+        throw error;
+      }
+    },
+    options,
+  );
 }
 
 function toAnswer(key: RunKey, answer: IntakeAnswer): CallbackAnswer {

@@ -1,6 +1,5 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import { parseDurationMs } from '../core/duration.ts';
 import { JOURNAL_TYPES } from '../core/journal.ts';
 import { Id } from '../core/run-key.ts';
 import type { Events } from '../engine/events.ts';
@@ -11,7 +10,7 @@ import { IsoTime } from './iso-time.ts';
 import { cursorOf, DEFAULT_LIMIT, encodeCursor, Limit } from './paging.ts';
 import { readQuery } from './query.ts';
 import type { Route } from './route.ts';
-import { DagPattern } from './run-filter.ts';
+import { Age, DagPattern } from './run-filter.ts';
 import { wordsOf } from './words.ts';
 
 export const EventPage = z.object({
@@ -27,15 +26,7 @@ export type EventPage = z.infer<typeof EventPage>;
 
 /** A time, or how long ago: `24h`. */
 const Since = z.union(
-  [
-    IsoTime.transform((atMs) => ({ atMs })),
-    z.string().transform((text, context) => {
-      const agoMs = parseDurationMs(text);
-      if (agoMs !== null) return { agoMs };
-      context.addIssue({ code: 'custom', message: 'must be a time or a duration' });
-      return z.NEVER;
-    }),
-  ],
+  [IsoTime.transform((atMs) => ({ atMs })), Age.transform((agoMs) => ({ agoMs }))],
   'must be a time in ISO 8601 with an offset, or a duration such as 24h',
 );
 

@@ -16,6 +16,7 @@ import {
   words,
 } from './openapi-parts.ts';
 import type { OPERATION_NAMES } from './operations.ts';
+import { WINDOW_PATTERN } from './stats.ts';
 
 interface Described {
   readonly id: string;
@@ -174,7 +175,9 @@ const events = {
       id: 'showStats',
       summary: 'How things stand, and what happened lately.',
       tag: 'events',
-      parameters: [query('window', { ...AGE, default: '24h' }, 'From `1h` to `30d`.')],
+      parameters: [
+        query('window', { type: 'string', pattern: WINDOW_PATTERN.source, default: '24h' }, 'From `1h` to `30d`.'),
+      ],
       answers: { 200: json('Counts.', 'StatsView') },
     }),
   },

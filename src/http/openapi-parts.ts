@@ -3,19 +3,31 @@ import { PHASES } from '../core/record.ts';
 import { MAX_ID_LENGTH } from '../core/run-key.ts';
 import { EXAMPLES } from './openapi-examples.ts';
 import { DEFAULT_LIMIT, MAX_LIMIT } from './paging.ts';
+import { AGE_PATTERN } from './run-filter.ts';
 
-/** What an id may hold, as a pattern: the same as `idProblem` refuses, tested against it. */
-const FORBIDDEN = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029\\ud800-\\udfff/\\\\#%';
-const RESERVED = '(?:\\.|\\.\\.|~|__proto__|constructor|prototype)';
-const BLANK = '[\\s\\ufeff]';
-const patternOf = (forbidden: string) => `^(?!${BLANK})(?!${RESERVED}$)[^${forbidden}]*(?<!${BLANK})$`;
-
-const DURATION = '\\d{1,6}(\\.\\d{1,3})?(ms|s|m|h)';
+/** What an id holds nowhere, and what it neither begins nor ends with besides; a test holds them against `idProblem`. */
+const CONTROLS = '\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029';
+const FORBIDDEN = `${CONTROLS}/\\\\#%`;
+const BLANK = ' \\u00a0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000\\ufeff';
+const patternOf = (forbidden: string) => `^[^${forbidden}${BLANK}]([^${forbidden}]*[^${forbidden}${BLANK}])?$`;
 
 /** Schemas that zod cannot tell, because what they check is code. */
-export const ID = { type: 'string', minLength: 1, maxLength: MAX_ID_LENGTH, pattern: patternOf(`${FORBIDDEN}?`) };
+export const ID = {
+  type: 'string',
+  minLength: 1,
+  maxLength: MAX_ID_LENGTH,
+  pattern: patternOf(`${FORBIDDEN}?`),
+  not: { enum: ['.', '..', '~', '__proto__', 'constructor', 'prototype'] },
+};
 export const DAG_PATTERN = { ...ID, pattern: patternOf(FORBIDDEN) };
-export const AGE = { type: 'string', maxLength: 30, pattern: `^${DURATION}$` };
+/** Control characters nowhere, and not only blanks. */
+export const ACTOR = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 200,
+  pattern: `^[^${CONTROLS}]*[^${CONTROLS}${BLANK}][^${CONTROLS}]*$`,
+};
+export const AGE = { type: 'string', pattern: AGE_PATTERN.source };
 
 export const CALLBACK_SECURITY = [{ callbackToken: [] }, { webhookSignature: [] }];
 export const OPERATOR_SECURITY = [{ operatorToken: [] }];

@@ -3,7 +3,13 @@ import { z } from 'zod';
 /** More at once than anybody means; the limits are far below. */
 const MAX_GRANT = 100;
 
-export const Actor = z.string().trim().min(1, 'must name who acts').max(200);
+/** On one line, so that it can stand in notes, alerts and tables. */
+export const Actor = z
+  .string()
+  .max(200)
+  .trim()
+  .min(1, 'must name who acts')
+  .refine((name) => !/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(name), 'must not hold control characters');
 export const Comment = z.string().trim().max(1_000).nullish().describe('Why; shown in the timeline.');
 export const Retries = z.int().min(1).max(MAX_GRANT).describe('How many more than the policy allows.');
 

@@ -1,14 +1,14 @@
 import type { Request, Response } from 'express';
 import { z } from 'zod';
+import { parseDurationMs } from '../core/duration.ts';
 import { JOURNAL_TYPES } from '../core/journal.ts';
 import { PHASES } from '../core/record.ts';
-import { MAX_WINDOW_MS, MIN_WINDOW_MS, type Stats, type StatsReader } from '../engine/stats.ts';
+import type { Stats, StatsReader } from '../engine/stats.ts';
 import { sendJson } from './answer.ts';
 import { parseWith } from './field-errors.ts';
 import { isoTime } from './iso-time.ts';
 import { readQuery } from './query.ts';
 import type { Route } from './route.ts';
-import { Age } from './run-filter.ts';
 
 const DEFAULT_WINDOW_MS = 24 * 3_600_000;
 const Time = z.iso.datetime().nullable();
@@ -38,8 +38,15 @@ export const StatsView = z.object({
 });
 export type StatsView = z.infer<typeof StatsView>;
 
+/** Whole hours up to 720, or whole days up to 30. */
+export const WINDOW_PATTERN = /^(([1-9]|[1-9][0-9]|[1-6][0-9]{2}|7[01][0-9]|720)h|([1-9]|[12][0-9]|30)d)$/;
+const Window = z
+  .string()
+  .regex(WINDOW_PATTERN, 'must be whole hours or days, from 1h to 30d')
+  .transform((text) => parseDurationMs(text) ?? DEFAULT_WINDOW_MS);
+
 export const StatsQuery = z.object({
-  window: Age.refine((ms) => ms >= MIN_WINDOW_MS && ms <= MAX_WINDOW_MS, 'must be from 1h to 30d').optional(),
+  window: Window.optional(),
 });
 
 export function statsRoute(stats: StatsReader): Route {
