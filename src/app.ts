@@ -4,6 +4,7 @@ import { createChannels, linksFrom } from './app/channels.ts';
 import { createMonitoring, type Monitoring, statusOf } from './app/monitoring.ts';
 import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import { factsFrom, healthChecks, orchestratorStatus } from './app/status.ts';
+import { openTracing, type Tracing } from './app/tracing.ts';
 import type { Environment } from './config/environment.ts';
 import { consoleRoutes } from './console/console.ts';
 import { DagainError } from './core/errors.ts';
@@ -61,7 +62,9 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
   try {
     const state = await openState(environment, clock, log);
     open.push(state);
-    return assemble({ environment, log, clock, monitoring, orchestrator, channels, policies, state, release });
+    const tracing = await openTracing({ environment, log, version: VERSION });
+    if (tracing !== null) open.push(tracing);
+    return assemble({ environment, log, clock, monitoring, tracing, orchestrator, channels, policies, state, release });
   } catch (error) {
     // What stays open would keep a process alive that has nothing to do.
     await release();
@@ -71,6 +74,7 @@ export async function createApp({ environment, log, clock = REAL_CLOCK }: AppOpt
 
 interface Parts extends Required<AppOptions> {
   readonly monitoring: Monitoring;
+  readonly tracing: Tracing | null;
   readonly orchestrator: Orchestrator;
   readonly channels: readonly AlertChannel[];
   readonly policies: ReturnType<typeof createPolicySource>;
@@ -83,6 +87,7 @@ function assemble({
   log,
   clock,
   monitoring,
+  tracing,
   orchestrator,
   channels,
   policies,
@@ -91,6 +96,7 @@ function assemble({
 }: Parts): App {
   const { DAGAIN_HOST: host, DAGAIN_PORT: port } = environment;
   const { registry, telemetry } = monitoring;
+  const traced = tracing === null ? {} : { tracer: tracing.tracer };
   const store = measureStore(state.store, monitoring);
   const random = Math.random;
   const engine = createEngine({
@@ -103,6 +109,7 @@ function assemble({
     random,
     log,
     telemetry,
+    ...traced,
     writesNotes: environment.DAGAIN_NOTES === 'on',
     isShadow: environment.DAGAIN_MODE === 'shadow',
     ...searchFrom(environment),
@@ -118,6 +125,7 @@ function assemble({
     nowMs: () => clock.nowMs(),
     log,
     registry,
+    ...traced,
     checks: healthChecks(store, orchestrator),
     isClosing: () => server.isClosing(),
     version: VERSION,

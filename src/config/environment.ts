@@ -7,6 +7,7 @@ import { AIRFLOW_SETTINGS, airflowContradictions } from './airflow-settings.ts';
 import { ALERT_SETTINGS } from './alert-settings.ts';
 import { type Setting, setting } from './setting.ts';
 import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
+import { TRACING_SETTINGS } from './tracing-settings.ts';
 import { WATCH_SETTINGS } from './watch-settings.ts';
 
 const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -87,6 +88,7 @@ export const SETTINGS = {
     'shadow: everything is decided, logged, shown and alerted as what would have been; nothing is cleared or written.',
   ),
   DAGAIN_LOG_LEVEL: setting(LogLevel, 'info', 'Least level that is logged.'),
+  ...TRACING_SETTINGS,
 } as const;
 
 export type { Setting } from './setting.ts';

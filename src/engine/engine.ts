@@ -18,6 +18,8 @@ import { createSearch, type SearchSettings } from './search.ts';
 import { createStepper } from './steps.ts';
 import { createSwapLoop } from './swap-loop.ts';
 import type { Telemetry } from './telemetry.ts';
+import { tracingBy } from './traced.ts';
+import type { Tracer } from './tracer.ts';
 import { createWorker, WORKER_SETTINGS, type WorkerSettings } from './worker.ts';
 
 export interface EngineDeps {
@@ -31,6 +33,8 @@ export interface EngineDeps {
   readonly random: () => number;
   readonly log: Log;
   readonly telemetry: Telemetry;
+  /** Without one nothing is traced. */
+  readonly tracer?: Tracer;
   readonly workerSettings?: Partial<WorkerSettings>;
   /** Shadow mode: clears are only rehearsed, alerts say what would have been, nothing is written on runs. */
   readonly isShadow?: boolean;
@@ -50,7 +54,9 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-export function createEngine(given: EngineDeps): Engine {
+export function createEngine(untraced: EngineDeps): Engine {
+  const tracing = tracingBy(untraced.tracer);
+  const given = tracing.ports(untraced);
   const { store, orchestrator, clock, log, telemetry } = given;
   const changes = createLiveChanges(given);
   const pauses = createPauses({ ...given, onChange: () => changes.note(null) });
@@ -58,26 +64,30 @@ export function createEngine(given: EngineDeps): Engine {
   // The loop wakes for what the swaps schedule, and its own steps are swaps: the later one is handed in by reference.
   const wake = { noteDue: (_atMs: number) => {} };
   const notes = deps.writesNotes === true && deps.isShadow !== true ? createNotes(deps) : null;
-  const swapLoop = createSwapLoop({
-    ...deps,
-    onChange(key, change) {
-      notes?.changed(key, change);
-      changes.note(key);
-    },
-    onDue: (atMs) => wake.noteDue(atMs),
-  });
+  const swapLoop = tracing.swaps(
+    createSwapLoop({
+      ...deps,
+      onChange(key, change) {
+        notes?.changed(key, change);
+        changes.note(key);
+      },
+      onDue: (atMs) => wake.noteDue(atMs),
+    }),
+  );
   const memory = createMemory({ ...deps, swapLoop });
   const worker = createWorker({
     store,
     swapLoop,
-    stepper: createStepper({
-      ...deps,
-      swapLoop,
-      pauses,
-      evidence: createEvidenceReader({ orchestrator, memory }),
-      activeRuns: createActiveRuns(deps),
-    }),
-    announcer: createAnnouncer({ ...deps, swapLoop }),
+    stepper: tracing.steps(
+      createStepper({
+        ...deps,
+        swapLoop,
+        pauses,
+        evidence: createEvidenceReader({ orchestrator, memory }),
+        activeRuns: createActiveRuns(deps),
+      }),
+    ),
+    announcer: tracing.announcer(createAnnouncer({ ...deps, swapLoop })),
     clock,
     log,
     telemetry,
