@@ -41,7 +41,7 @@ const local: LocalCommands = {
     const environment = readEnvironment(process.env);
     const { createChannels, linksFrom } = await import('./app/channels.ts');
     const channels = createChannels(environment, nowMs);
-    const { runbookUrl } = linksFrom(environment);
+    const runbookUrl = linksFrom(environment).runbookOf('max_retries_reached');
     return await testAlerts({ channels, wanted, runbookUrl, nowMs: nowMs(), terminal: screen });
   },
 };

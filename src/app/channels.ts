@@ -36,14 +36,29 @@ export function createChannels(environment: Environment, nowMs: () => number): A
 }
 
 export function linksFrom(environment: Environment): AlertLinks {
-  const { DAGAIN_PUBLIC_URL: base, DAGAIN_RUNBOOK_URL: runbookUrl = null } = environment;
+  const { DAGAIN_PUBLIC_URL: base, DAGAIN_RUNBOOK_URL: runbook = null } = environment;
   return {
-    runbookUrl,
+    // A folder holds the pages of deploy/runbook; anything else is one page for all.
+    runbookOf: (reason) => (runbook?.endsWith('/') ? `${runbook}${runbookPageOf(reason)}` : runbook),
     pageOf({ dagId, dagRunId }) {
       if (base === undefined) return null;
       return `${base.replace(/\/+$/, '')}/runs/${encodeURIComponent(dagId)}/${encodeURIComponent(dagRunId)}`;
     },
   };
+}
+
+/** The page of deploy/runbook about a give-up for this reason. */
+function runbookPageOf(reason: string): string {
+  switch (reason) {
+    case 'state_lost':
+      return 'store-lost.md';
+    case 'clear_refused':
+      return 'credentials-refused.md';
+    case 'settle_timeout':
+      return 'airflow-unreachable.md';
+    default:
+      return 'attempt-cap.md';
+  }
 }
 
 /** A policy that sends alerts where nothing can be sent is told of when it comes into force, not when it is too late. */

@@ -67,6 +67,6 @@ export const ALERT_SETTINGS = {
   DAGAIN_RUNBOOK_URL: setting(
     optional(WebUrl('https://wiki.example/dagain')),
     null,
-    'Page that tells what to do about an alert, for a link in each.',
+    'What to do about an alert, for a link in each: one page, or, ending in /, a copy of deploy/runbook.',
   ),
 } as const;

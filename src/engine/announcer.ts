@@ -19,10 +19,11 @@ const ABANDON_AFTER_MS = 7 * 24 * 3_600_000;
 /** What alerts link to besides the orchestrator; null: no link. */
 export interface AlertLinks {
   readonly pageOf: (key: RunKey) => string | null;
-  readonly runbookUrl: string | null;
+  /** What to do about an alert with this reason. */
+  readonly runbookOf: (reason: string) => string | null;
 }
 
-const NO_LINKS: AlertLinks = { pageOf: () => null, runbookUrl: null };
+const NO_LINKS: AlertLinks = { pageOf: () => null, runbookOf: () => null };
 
 export interface AnnouncerDeps {
   readonly swapLoop: SwapLoop;
@@ -56,7 +57,7 @@ export function createAnnouncer(deps: AnnouncerDeps): Announcer {
       ...{ retriesUsed, maxRetries, firstFailedAtMs, failures },
       runUrl: orchestrator.linkTo(key),
       pageUrl: links.pageOf(key),
-      runbookUrl: links.runbookUrl,
+      runbookUrl: links.runbookOf(reason),
     };
   }
 

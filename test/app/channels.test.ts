@@ -38,13 +38,23 @@ describe('links', () => {
     (base) => {
       const links = linksFrom(readEnvironment({ DAGAIN_PUBLIC_URL: base, DAGAIN_RUNBOOK_URL: 'https://wiki.example' }));
       expect(links.pageOf(key)).toBe(`${base.replace(/\/+$/, '')}/runs/etl%20daily/manual__2026%2B00%3A00`);
-      expect(links.runbookUrl).toBe('https://wiki.example');
+      expect(links.runbookOf('state_lost')).toBe('https://wiki.example');
     },
   );
 
+  test.each([
+    ['max_retries_reached', 'attempt-cap.md'],
+    ['state_lost', 'store-lost.md'],
+    ['clear_refused', 'credentials-refused.md'],
+    ['settle_timeout', 'airflow-unreachable.md'],
+  ])('to the runbook, where it is a folder: %s is on the page %s', (reason, page) => {
+    const links = linksFrom(readEnvironment({ DAGAIN_RUNBOOK_URL: 'https://wiki.example/runbook/' }));
+    expect(links.runbookOf(reason)).toBe(`https://wiki.example/runbook/${page}`);
+  });
+
   test('are none where nobody says where', () => {
     const links = linksFrom(readEnvironment({}));
-    expect([links.pageOf(key), links.runbookUrl]).toEqual([null, null]);
+    expect([links.pageOf(key), links.runbookOf('state_lost')]).toEqual([null, null]);
   });
 });
 
