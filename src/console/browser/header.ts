@@ -58,7 +58,7 @@ function StaleBar(): View {
   </div>`;
 }
 
-const THEME_TEXT: Readonly<Record<Theme, string>> = { system: 'System theme', light: 'Light', dark: 'Dark' };
+const THEME_TEXT: Readonly<Record<Theme, string>> = { system: 'Auto', light: 'Light', dark: 'Dark' };
 const THEMES: readonly Theme[] = ['system', 'light', 'dark'];
 
 function ThemeSwitch(): View {

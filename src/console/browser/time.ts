@@ -29,10 +29,12 @@ export function roughText(durationMs: number): string {
   return unit === undefined ? '0 s' : `${Math.floor(seconds / unit.seconds)} ${unit.name}`;
 }
 
-/** In the reader's zone and in UTC. */
+/** In the reader's zone and in UTC; the day once where it is the same. */
 export function absoluteText(atMs: number): string {
-  const local = new Date(atMs).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
-  return `${local} local time (${utcText(atMs)})`;
+  const at = new Date(atMs);
+  const isSameDay = at.getDate() === at.getUTCDate();
+  const utc = isSameDay ? utcText(atMs).slice(11) : utcText(atMs);
+  return `${at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' })} (${utc})`;
 }
 
 export function utcText(atMs: number): string {

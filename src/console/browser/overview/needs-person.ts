@@ -30,7 +30,13 @@ export function NeedsPerson(): View {
         ${runs.slice(0, SHOWN).map((run) => h(Row, { key: `${run.dag_id}/${run.dag_run_id}`, run }))}
       </ul>`
     }
-    ${isMore && html`<p>${h(Link, { to: pathTo('runs', { phase: 'giving_up,gave_up' }), children: 'All that were given up' })}</p>`}
+    ${
+      isMore &&
+      html`<p>
+        ${h(Link, { to: pathTo('runs', { phase: 'giving_up,gave_up' }), children: 'All that were given up' })}
+        ${data?.next_cursor != null && html` <span class="quiet">(above: the latest of the first 500 by Dag)</span>`}
+      </p>`
+    }
   </section>`;
 }
 
@@ -44,8 +50,10 @@ function Row({ run }: { readonly run: RunSummary }): View {
     <span class="id">${h(Link, { to: pathToRun(run), children: html`<strong>${run.dag_id}</strong> ${run.dag_run_id}` })}</span>
     <span>${h(PhaseBadge, { run })}</span>
     <span>${run.reason !== null && reasonText(run.reason)}</span>
-    <span class="quiet">
-      ${failure !== null && html`${failure.task_id ?? 'the run'} ${failure.exception_type} ${h(When, { at: failure.failed_at })}`}
+    <span class="two">
+      <span>${failure !== null && (failure.task_id ?? 'the run as a whole')}</span>
+      <span class="quiet">${failure?.exception_type}</span>
     </span>
+    <span class="quiet">${h(When, { at: failure?.failed_at ?? run.first_failed_at })}</span>
   </li>`;
 }

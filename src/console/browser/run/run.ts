@@ -54,8 +54,8 @@ function Explained({ explained, reload }: ExplainedProps): View {
       </div>
       <p class="summary">${summary}</p>
       <div class="pair">
-        ${because.length > 0 && html`<div><h3>Why</h3><ul>${because.map((line) => html`<li key=${line}>${line}</li>`)}</ul></div>`}
-        ${advice.length > 0 && html`<div><h3>What you can do</h3><ul>${advice.map((line) => html`<li key=${line}>${line}</li>`)}</ul></div>`}
+        ${because.length > 0 && html`<div><h3>Why</h3><ul>${because.map((line) => html`<li key=${line}>${withCode(line)}</li>`)}</ul></div>`}
+        ${advice.length > 0 && html`<div><h3>What you can do</h3><ul>${advice.map((line) => html`<li key=${line}>${withCode(line)}</li>`)}</ul></div>`}
       </div>
     </section>
     <div class="pair">
@@ -83,4 +83,9 @@ function Actions({
     )}
     ${action !== null && h(RunDialog, { run, action, onClose: () => setAction(null), onDone: reload })}
   </div>`;
+}
+
+/** Commands stand between backticks. */
+function withCode(text: string): View {
+  return text.split('`').map((part, index) => (index % 2 === 1 ? html`<code>${part}</code>` : part));
 }

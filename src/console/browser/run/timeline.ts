@@ -70,9 +70,10 @@ function lineOfEvent({ id, at, type, attempt, reason, action, actor, comment, ta
 
 function TimelineLine({ line }: { readonly line: Line }): View {
   const { at, label, tone, attempt, reason, detail } = line;
+  const saysMore = reasonText(reason) !== label.toLowerCase();
   return html`<li class=${tone}>
     <div>
-      <strong>${label}</strong> ${reasonText(reason)}
+      <strong>${label}</strong> ${saysMore && reasonText(reason)}
       ${attempt !== null && html`<span class="quiet"> · attempt ${attempt}</span>`}
       ${detail !== null && html`<p class="detail">${detail}</p>`}
     </div>

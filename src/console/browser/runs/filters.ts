@@ -10,6 +10,8 @@ export interface FiltersProps {
   readonly onChange: (changes: Record<string, string>) => void;
 }
 
+const NARROW = '(max-width: 720px)';
+
 const SORT_WORDS: Readonly<Record<Sort, string>> = {
   failed: 'Latest failure first',
   due: 'Due next first',
@@ -34,7 +36,11 @@ export function Filters({ query, onChange }: FiltersProps): View {
     const next = phases.includes(phase) ? phases.filter((one) => one !== phase) : [...phases, phase];
     onChange({ phase: PHASE_ORDER.filter((one) => next.includes(one)).join(',') });
   };
-  return html`<div class="filters" role="search" aria-label="Filter runs">
+  const { length: given } = Object.keys(CLEARED).filter((name) => of(name) !== '');
+  // Closed at first on a phone, where it would fill the screen; elsewhere the style sheet hides the summary.
+  return html`<details class="filter-box" open=${!matchMedia(NARROW).matches}>
+    <summary>Filter${given > 0 && ` (${given} set)`}</summary>
+    <div class="filters" role="search" aria-label="Filter runs">
     <fieldset class="phases">
       <legend>Phase</legend>
       ${PHASE_ORDER.map(
@@ -70,7 +76,7 @@ export function Filters({ query, onChange }: FiltersProps): View {
       onValue: (sort) => onChange({ sort }),
     })}
     <button class="plain" type="button" onClick=${() => onChange(CLEARED)}>Clear filters</button>
-  </div>`;
+  </div></details>`;
 }
 
 const CLEARED = {
