@@ -13,16 +13,19 @@ function createOneRunStore(initial: RunRecord | null = null) {
   let stored: Versioned<RunRecord> | null = initial === null ? null : { version: 1, value: initial };
   let version = 1;
   const calls = { loads: 0, swaps: 0 };
+  /** What came for the journal with each swap that was won. */
+  const noted: string[][] = [];
   const hooks = { beforeSwap: async () => {}, afterSwap: async () => {} };
   const store: Pick<RunStore, 'load' | 'compareAndSwap'> = {
     async load() {
       calls.loads += 1;
       return stored;
     },
-    async compareAndSwap(_key, expected, next) {
+    async compareAndSwap(_key, expected, next, entries = []) {
       calls.swaps += 1;
       await hooks.beforeSwap();
       if ((stored?.version ?? 0) !== expected) return null;
+      noted.push(entries.map(({ type, action }) => action ?? type));
       version += 1;
       stored = next === null ? null : { version, value: next };
       await hooks.afterSwap();
@@ -33,6 +36,7 @@ function createOneRunStore(initial: RunRecord | null = null) {
     store: store as RunStore,
     calls,
     hooks,
+    noted,
     read: () => stored?.value ?? null,
     /** Somebody else writes. */
     write(value: RunRecord | null) {
@@ -147,6 +151,34 @@ describe('apply', () => {
     expect(results.map((result) => result.status)).toEqual(['rejected', 'rejected']);
     one.hooks.beforeSwap = async () => {};
     expect((await swapLoop.apply(RUN, event('c'))).decision).toBe('retry_scheduled');
+  });
+
+  const operated = (action: 'pause' | 'resume'): RunEvent => {
+    return { type: 'operated', action, actor: 'ada', comment: '', retries: 0 };
+  };
+
+  test('what the journal keeps of each event goes with the swap that they share', async () => {
+    const one = createOneRunStore(waitingRecord());
+    const { swapLoop } = createLoop(one.store);
+    const actions = ['pause', 'resume', 'pause'] as const;
+    await Promise.all(actions.map((action) => swapLoop.apply(RUN, operated(action))));
+    expect(one.noted).toEqual([['pause'], ['resume', 'pause']]);
+    // Paused already: nothing changes, so there is nothing to note.
+    await swapLoop.apply(RUN, event('a'));
+    expect(one.noted.slice(2).flat()).toEqual([]);
+  });
+
+  test('what is tried again after a lost swap is noted once', async () => {
+    const one = createOneRunStore(waitingRecord());
+    const { swapLoop, conflicts } = createLoop(one.store);
+    let isFirst = true;
+    one.hooks.beforeSwap = async () => {
+      if (isFirst) one.write(waitingRecord({ retriesUsed: 1 }));
+      isFirst = false;
+    };
+    await swapLoop.apply(RUN, operated('pause'));
+    expect(conflicts.count).toBe(1);
+    expect(one.noted).toEqual([['pause']]);
   });
 
   test('gives up when others win every time', async () => {
