@@ -4,15 +4,19 @@ const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as c
 type Unit = keyof typeof UNIT_MS;
 
 /** A hundred years: larger than any useful wait, small enough to add to a date without losing milliseconds. */
-const MAX_DURATION_MS = 36_525 * UNIT_MS.d;
+export const MAX_DURATION_MS = 36_525 * UNIT_MS.d;
 
 /** Reads `500ms`, `30s`, `5m`, `2h`, `1d` or a number of seconds; returns milliseconds, or null if it is none of these. */
 export function parseDurationMs(text: string | number): number | null {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(String(text).trim());
+  if (typeof text === 'number') return inRange(text * UNIT_MS.s);
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim());
   if (match === null) return null;
   const unit = (match[2] ?? 's') as Unit;
-  const durationMs = Math.round(Number(match[1]) * UNIT_MS[unit]);
-  return durationMs <= MAX_DURATION_MS ? durationMs : null;
+  return inRange(Number(match[1]) * UNIT_MS[unit]);
+}
+
+function inRange(durationMs: number): number | null {
+  return durationMs >= 0 && durationMs <= MAX_DURATION_MS ? Math.round(durationMs) : null;
 }
 
 /** Writes milliseconds in the largest unit that keeps them whole: `90s`, `2h`, `500ms`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Duration } from '../core/duration.ts';
+import { Duration, MAX_DURATION_MS } from '../core/duration.ts';
 import { PolicyLayer } from '../core/policy-layer.ts';
 import { REASONS } from '../core/reason.ts';
 import { Id } from '../core/run-key.ts';
@@ -72,7 +72,7 @@ export const SCHEMAS = {
 const DURATION = {
   anyOf: [
     { type: 'string', pattern: '^\\d{1,4}(\\.\\d{1,3})?(ms|s|m|h|d)?$' },
-    { type: 'number', minimum: 0, maximum: 1_000_000_000 },
+    { type: 'number', minimum: 0, maximum: MAX_DURATION_MS / 1_000 },
   ],
 };
 
