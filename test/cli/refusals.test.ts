@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -127,7 +129,7 @@ describe('what answers there', () => {
       4,
       /could not do it: Logged\. \(500 internal_error\)\nTry again/,
     ],
-    ['breaks off', (_, response) => void response.writeHead(200).write('{') || response.destroy(), 4, /cannot reach/],
+    ['breaks off', (_, response) => response.writeHead(200).write('{', () => response.destroy()), 4, /cannot reach/],
   ])('%s', async (_what, listener, expected, said) => {
     const { code, out, err } = await list({ DAGAIN_URL: await serve(listener) });
     expect([code, out]).toEqual([expected, '']);
@@ -160,8 +162,6 @@ test('a real service whose Redis is away', async () => {
 });
 
 test('a reader that has seen enough ends it without a word', async () => {
-  const { spawn } = await import('node:child_process');
-  const { once } = await import('node:events');
   const child = spawn(
     'bash',
     ['-o', 'pipefail', '-c', `"${process.execPath}" src/main.ts policy reference | head -1`],

@@ -5,6 +5,7 @@ import { SETTINGS } from '../../src/config/environment.ts';
 import { parsePolicyFile } from '../../src/config/policy-file.ts';
 import { generatedFiles, ROOT } from './generated.ts';
 import { PRIOR_ART } from './prior-art.ts';
+import { sectionCommands } from './shell-blocks.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const README = read('README.md');
@@ -57,6 +58,12 @@ const RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = 
     "['policy', 'check', 'deploy/policy/example.yaml']",
   ],
   'dagain doctor': ['test/cli/doctor.test.ts', "dagain(['doctor'], {"],
+  ...Object.fromEntries(
+    sectionCommands('Command line').map((command) => [
+      command,
+      ['test/cli/readme.test.ts', "sectionCommands('Command line')"],
+    ]),
+  ),
   'dagain policy explain etl_daily': ['test/cli/policy.test.ts', "['policy', 'explain', 'etl_daily']"],
 };
 

@@ -4,6 +4,7 @@ import { policyFileSchema } from '../../src/cli/policy.ts';
 import { policyReference } from '../../src/cli/policy-reference.ts';
 import { SETTINGS, type Setting } from '../../src/config/environment.ts';
 import { alertMessages } from './alert-messages.ts';
+import { commandsTable } from './commands-table.ts';
 import { dashboard } from './dashboard/dashboard.ts';
 import { metricsTable } from './metrics-table.ts';
 import { priorArtTable } from './prior-art.ts';
@@ -33,6 +34,7 @@ function readme(): string {
     ['settings', settingsTable()],
     ['prior-art', priorArtTable()],
     ['alert-messages', alertMessages()],
+    ['commands', commandsTable()],
   ].reduce((page, [name = '', table = '']) => replaceSection('README.md', page, name, table), read('README.md'));
 }
 
