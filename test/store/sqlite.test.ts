@@ -122,6 +122,10 @@ describe('a process that is killed', () => {
         expect((await store.load({ dagId: 'crash', dagRunId }))?.version, dagRunId).toBe(version);
       }
       await store.close();
+      // Neither is ever there without the other, also of what was not acknowledged.
+      const namesIn = (table: string) =>
+        withFile((database) => database.prepare(`SELECT dag_run_id FROM ${table} ORDER BY dag_run_id`).all());
+      expect(namesIn('journal')).toEqual(namesIn('runs'));
     }
     expect(new Set(all.values()).size).toBe(all.size);
   });
