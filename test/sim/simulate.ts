@@ -66,6 +66,7 @@ async function play(simulation: Simulation): Promise<number> {
   const persons = createPersons({ ...world, timers, journal, dice: createDice(scenario.seed, 'persons') });
   const operators = createOperators({
     ...{ ...world, timers, journal, keys: keysOf(scenario), stored: world.store.peek },
+    pauses: world.store.peekPauses,
     dice: createDice(scenario.seed, 'operators'),
   });
   const rest = attachChecks(simulation, world);
@@ -92,6 +93,7 @@ function attachChecks({ scenario, timers, journal }: Simulation, world: World): 
   const context: CheckContext = {
     ...{ journal, scenario, model: world.model },
     nowMs: timers.nowMs,
+    pauses: world.store.peekPauses,
     stored: (key) => unlessForgotten(world.store.peek(key)),
     // Replicas are called a1, b2 and so on; who looks after what is left at the end has the first one's file.
     documentsOf: (by) => world.documents.latelyOfSlot(by === 'caretaker' ? 0 : by.charCodeAt(0) - 97),

@@ -11,6 +11,8 @@ export interface MemoryJournal extends JournalPart {
   append(entries: readonly JournalEntry[]): void;
   /** All of it, oldest first. */
   entries(): readonly JournalEntry[];
+  /** What is paused, without asking as a replica would. */
+  peekPauses(): readonly Pause[];
   clear(): void;
   /** What it returns sets them back to how they are now. */
   snapshot(): () => void;
@@ -44,6 +46,7 @@ export function createMemoryJournal(): MemoryJournal {
   return {
     append,
     entries: () => kept.map((one) => read(one).entry),
+    peekPauses: () => [...pauses.values()],
     async readJournal({ before, limit, key }) {
       const end = before === null ? Number.POSITIVE_INFINITY : idOf(before);
       const all = kept.filter(({ id }) => id < end).map(read);

@@ -1,3 +1,4 @@
+import { pauseOf } from '../../../src/core/pause.ts';
 import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
 import type { HistoryEntry } from '../../support/airflow/model/run-state.ts';
 import type { Sight, SimEventOf } from '../events.ts';
@@ -22,6 +23,8 @@ interface Sent {
 
 /** Slowest adapter, swap and suspended process: a clear that rests on an older look is not "just seen failed". */
 const MAX_LOOK_AGE_MS = 60_000;
+/** A process may be suspended between its last look at the pauses and the request, and clocks differ. */
+const MAX_PAUSE_LAG_MS = 30_000;
 /** After this a request that was under way when the store lost its data has had its effect. */
 const FORGOTTEN_MS = 60_000;
 
@@ -53,6 +56,10 @@ export function checkClears(context: CheckContext): Watcher {
     if (underWay.length > 0 && nowMs() > setBackUntilMs)
       journal.violate('one clear at a time', `${name}: #${request} while #${underWay[0]?.request}`);
     sent.set(name, [...underWay, { request, seen: last }]);
+    const pause = pauseOf(key.dagId, context.pauses());
+    if (pause !== null && nowMs() - pause.atMs > MAX_PAUSE_LAG_MS) {
+      journal.violate('nothing is sent while it is paused', `${name}: #${request} by ${by}`);
+    }
     if (mayInterrupt(scenario, key.dagId)) return;
     if (last?.sight.state !== 'failed') {
       journal.violate('only what was just seen failed', `${name}: ${by} last saw ${last?.sight.state ?? 'nothing'}`);

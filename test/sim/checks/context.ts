@@ -1,3 +1,4 @@
+import type { Pause } from '../../../src/core/pause.ts';
 import type { RunRecord } from '../../../src/core/record.ts';
 import type { RunKey } from '../../../src/core/run-key.ts';
 import type { PolicyDocument } from '../../../src/engine/policies.ts';
@@ -12,6 +13,8 @@ export interface CheckContext {
   readonly model: AirflowModel;
   readonly nowMs: () => number;
   readonly stored: (key: RunKey) => RunRecord | null;
+  /** What operators have paused. */
+  readonly pauses: () => readonly Pause[];
   /** The policy documents on which what a process swaps in now may rest. */
   readonly documentsOf: (by: string) => readonly PolicyDocument[];
   /** The shortest delay that any document so far has asked for. */

@@ -1,4 +1,5 @@
 import type { JournalEntry } from '../../../src/core/journal.ts';
+import type { Pause } from '../../../src/core/pause.ts';
 import { dueAtOf, type RunRecord } from '../../../src/core/record.ts';
 import { formatRunKey, type RunKey } from '../../../src/core/run-key.ts';
 import type { RunStore, TakenRun, Versioned } from '../../../src/store/port.ts';
@@ -17,6 +18,7 @@ interface Entry {
 export interface MemoryStore extends RunStore {
   /** What is stored, without asking as a replica would. */
   peek(key: RunKey): RunRecord | null;
+  peekPauses(): readonly Pause[];
   size(): number;
   /** Everything is gone. */
   empty(): void;
@@ -95,6 +97,7 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
     warnings: async () => [],
     close: async () => {},
     peek: (key) => read(entries.get(formatRunKey(key)))?.value ?? null,
+    peekPauses: journal.peekPauses,
     size: () => entries.size,
     empty() {
       entries.clear();

@@ -43,6 +43,8 @@ export interface Replica {
   report(callback: Callback): Promise<number>;
   /** Does what an operator asks for. */
   act(key: RunKey, event: Operated): Promise<void>;
+  /** Pauses or resumes a Dag, or everything. */
+  pause(scope: string, action: 'pause' | 'resume'): Promise<void>;
   /** As on SIGTERM. */
   stop(): Promise<void>;
   nowMs(): number;
@@ -91,6 +93,15 @@ export function startReplica(deps: ReplicaDeps): Replica {
     return 200;
   }
 
+  async function setPause(scope: string, action: 'pause' | 'resume'): Promise<number> {
+    if (isClosing) return 503;
+    const { pauses } = engine.desk;
+    const outcome = await pauses.set({ scope, action, actor: 'olga', comment: '' }).catch(() => null);
+    const said = outcome === null ? 'no answer' : outcome.changed ? 'done' : 'as it was';
+    journal.tell({ type: 'note', text: `${life.name} operator: ${action} of ${scope}: ${said}` });
+    return 200;
+  }
+
   /** One request to the HTTP server. */
   function request(handle: () => Promise<number>): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -109,6 +120,9 @@ export function startReplica(deps: ReplicaDeps): Replica {
     report: (callback) => request(() => take({ ...callback })),
     async act(key, event) {
       await request(() => operate(key, event));
+    },
+    async pause(scope, action) {
+      await request(() => setPause(scope, action));
     },
     stop: () =>
       new Promise((resolve) => {
