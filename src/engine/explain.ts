@@ -102,8 +102,11 @@ export function createExplainer(deps: ExplainerDeps): Explainer {
 
   return {
     async explain(key) {
-      const [stored, observation, trail, pauseOf] = await Promise.all([
-        readStore(key),
+      const reading = readStore(key);
+      // All at once: each of them may take as long as Airflow takes to time out.
+      const [stored, policy, observation, trail, pauseOf] = await Promise.all([
+        reading,
+        reading.then(({ record }) => readPolicy(key, record)),
         orchestrator.observe(key),
         orchestrator.auditTrail(key),
         ifKnown('the pauses', key, () => deps.pauses.ofDag()),
@@ -117,7 +120,7 @@ export function createExplainer(deps: ExplainerDeps): Explainer {
       const known = {
         ...{ key, stored, observation, trail, surroundings, isShadow },
         pause: surroundings.pauseOf(key.dagId),
-        policy: await readPolicy(key, stored.record),
+        policy,
         nowMs: clock.nowMs(),
         isWatching: deps.search !== undefined,
       };

@@ -3,6 +3,7 @@ import { EVERYTHING, type Pause, pauseOf } from '../core/pause.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
+import type { Telemetry } from './telemetry.ts';
 
 /** How old what is known may be where nothing is cleared by it, in milliseconds. */
 const FRESH_MS = 2_000;
@@ -32,11 +33,12 @@ export interface PausesDeps {
   readonly store: Pick<RunStore, 'pauses' | 'setPause'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly log: Log;
+  readonly telemetry: Pick<Telemetry, 'happened'>;
   /** Called after each change. */
   readonly onChange: () => void;
 }
 
-export function createPauses({ store, clock, log, onChange }: PausesDeps): Pauses {
+export function createPauses({ store, clock, log, telemetry, onChange }: PausesDeps): Pauses {
   let kept: { readonly pauses: readonly Pause[]; readonly atMs: number } | null = null;
   let reading: Promise<readonly Pause[]> | null = null;
 
@@ -68,9 +70,11 @@ export function createPauses({ store, clock, log, onChange }: PausesDeps): Pause
       const { scope, action, actor, comment } = request;
       const atMs = clock.nowMs();
       const wanted = action === 'pause' ? { scope, actor, comment, atMs } : null;
-      const changed = await store.setPause(scope, wanted, entryOf(request, atMs));
+      const entry = entryOf(request, atMs);
+      const changed = await store.setPause(scope, wanted, entry);
       const paused = (await read()).find((pause) => pause.scope === scope) ?? null;
       if (!changed) return { paused, changed };
+      telemetry.happened(entry);
       const about = { dag_id: scope === EVERYTHING ? null : scope, scope, action, actor, comment };
       log.info(about, `operator: ${action} of ${scope === EVERYTHING ? 'everything' : 'a Dag'}`);
       onChange();

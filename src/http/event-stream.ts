@@ -28,6 +28,8 @@ export function eventStreamRoute({ changes, clock, version, mode }: EventStreamD
     response.writeHead(200, {
       'Content-Type': 'text/event-stream',
       'Cache-Control': 'no-store',
+      // Its end is the end of the connection, so that nobody waits for it when the service closes.
+      Connection: 'close',
       // Some proxies keep an answer until it is complete unless they are told not to.
       'X-Accel-Buffering': 'no',
     });

@@ -10,7 +10,7 @@ export const Actor = z
   .trim()
   .min(1, 'must name who acts')
   .refine((name) => !/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(name), 'must not hold control characters');
-export const Comment = z.string().trim().max(1_000).nullish().describe('Why; shown in the timeline.');
+export const Comment = z.string().max(1_000).trim().nullish().describe('Why; shown in the timeline.');
 export const Retries = z.int().min(1).max(MAX_GRANT).describe('How many more than the policy allows.');
 
 /** Who acts, and why. */

@@ -170,9 +170,10 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
   }));
   const log = createLog(lines);
   const changes = createLiveChanges({ store, clock, log });
-  const pauses = createPauses({ store, clock, log, onChange: () => changes.note(null) });
+  const telemetry = createTelemetry(counts);
+  const pauses = createPauses({ store, clock, log, telemetry, onChange: () => changes.note(null) });
   const policies = withPauses({ policies: scripted, pauses, clock, log });
-  const deps = { store, clock, policies, pauses, orchestrator, channels, log, telemetry: createTelemetry(counts) };
+  const deps = { store, clock, policies, pauses, orchestrator, channels, log, telemetry };
   const wake = { noteDue: (_atMs: number) => {} };
   const swapLoop = createSwapLoop({
     ...deps,

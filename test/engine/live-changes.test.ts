@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest';
+import type { JournalEntry } from '../../src/core/journal.ts';
 import type { ChangedRuns } from '../../src/engine/live-changes.ts';
 import { FAILED_AT_MS, RUN, waitingRecord } from '../support/records.ts';
 import { createHarness } from './harness.ts';
 
-const ENTRY = {
-  ...{ atMs: FAILED_AT_MS, type: 'retried', dagId: 'other', dagRunId: 'r', attempt: 1, retriesUsed: 1 },
-  ...{ reason: 'clear_due', taskId: null, failureClass: null, action: null, actor: null, comment: null },
-} as const;
+const ENTRY: JournalEntry = {
+  ...{ atMs: FAILED_AT_MS, dagId: 'other', dagRunId: 'r', attempt: 1, retriesUsed: 1, reason: 'clear_due' },
+  ...{ taskId: null, failureClass: null, action: null, actor: null, comment: null },
+  type: 'retried',
+};
 
 async function setUp() {
   const harness = createHarness();

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { DagainError } from '../../src/core/errors.ts';
+import type { JournalEntry } from '../../src/core/journal.ts';
 import { EVERYTHING } from '../../src/core/pause.ts';
 import type { PauseRequest } from '../../src/engine/pauses.ts';
 import { FAILED_AT_MS, FAILURE, RUN, waitingRecord, watchingRecord } from '../support/records.ts';
@@ -154,7 +155,8 @@ test('what is known is at most two seconds old', async () => {
   expect((await pauses.ofDag())('any')).toMatchObject({ scope: EVERYTHING });
 });
 
-const ENTRY = {
-  ...{ atMs: NOW_MS, type: 'operated', dagId: null, dagRunId: null, attempt: null, retriesUsed: null },
-  ...{ reason: 'paused_by_operator', taskId: null, failureClass: null, action: 'pause', actor: 'bob', comment: '' },
-} as const;
+const ENTRY: JournalEntry = {
+  ...{ atMs: NOW_MS, dagId: null, dagRunId: null, attempt: null, retriesUsed: null, reason: 'paused_by_operator' },
+  ...{ taskId: null, failureClass: null, action: 'pause', actor: 'bob', comment: '' },
+  type: 'operated',
+};
