@@ -6,6 +6,7 @@ import { SETTINGS, type Setting } from '../../src/config/environment.ts';
 import { alertMessages } from './alert-messages.ts';
 import { commandsTable } from './commands-table.ts';
 import { dashboard } from './dashboard/dashboard.ts';
+import { httpTable } from './http-table.ts';
 import { metricsTable } from './metrics-table.ts';
 import { priorArtTable } from './prior-art.ts';
 
@@ -32,6 +33,7 @@ export function generatedFiles(): GeneratedFile[] {
 function readme(): string {
   return [
     ['settings', settingsTable()],
+    ['http', httpTable()],
     ['prior-art', priorArtTable()],
     ['alert-messages', alertMessages()],
     ['commands', commandsTable()],
