@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT } from '../docs/generated.ts';
@@ -26,4 +27,20 @@ test('each alert leads to a page of the runbook that there is', () => {
   const pages = [...new Set(readAlerts().map(({ annotations }) => annotations.runbook_url))];
   expect(pages.length).toBeGreaterThan(3);
   expect(pages.filter((page) => !existsSync(join(ROOT, 'deploy/runbook', page)))).toEqual([]);
+});
+
+test('the configuration of the documentation is one', () => {
+  const readme = readFileSync(join(ROOT, 'deploy/monitoring/README.md'), 'utf8');
+  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(readme) ?? [];
+  const folder = mkdtempSync(join(tmpdir(), 'dagain-promtool-'));
+  try {
+    // The rules lie beside it.
+    cpSync(RULES, folder, { recursive: true });
+    writeFileSync(join(folder, 'prometheus.yaml'), yaml);
+    const checked = promtool(['check', 'config', join(folder, 'prometheus.yaml')]);
+    expect(checked.status, checked.output).toBe(0);
+    expect(checked.output).toContain('2 rule files found');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
