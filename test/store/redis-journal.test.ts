@@ -1,9 +1,11 @@
 import { createClient } from '@keyv/redis';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { JournalEntry } from '../../src/core/journal.ts';
 import type { RunStore } from '../../src/store/port.ts';
 import { JOURNAL_MAX_AGE_MS, JOURNAL_MAX_ENTRIES } from '../../src/store/port.ts';
 import { memberOf, pauseKeys, SHARD_COUNT, shardKeys, shardOf } from '../../src/store/redis/layout.ts';
 import { createRedisStore } from '../../src/store/redis.ts';
+import { encodeEntry } from '../../src/store/stored-entry.ts';
 import { journalEntry, pauseEntry } from '../support/journal-entries.ts';
 import { RUN, recordDueAt } from '../support/records.ts';
 import { type RedisServerOptions, startRedis } from '../support/redis-server.ts';
@@ -70,6 +72,25 @@ describe('what is kept', () => {
     expect(await store.compareAndSwap(RUN, version ?? 0, null, [journalEntry()])).not.toBeNull();
     expect(await read(store)).toHaveLength(1);
   });
+});
+
+test('the entries of one run are found among thousands of others in its shard', async () => {
+  const { store, client } = await open();
+  const add = async (entry: JournalEntry, count = 1) => {
+    const adding = client.multi();
+    for (let number = 0; number < count; number += 1) adding.xAdd(KEYS.journal, '*', { e: encodeEntry(entry) });
+    await adding.exec();
+  };
+  await add(journalEntry({ reason: 'oldest' }));
+  await add(journalEntry({ dagRunId: 'other', comment: JSON.stringify(RUN.dagRunId) }), 1_700);
+  await add(journalEntry({ reason: 'middle' }));
+  await add(journalEntry({ dagId: 'other' }), 700);
+  await add(journalEntry({ reason: 'newest' }));
+  const first = await store.readJournal({ before: null, limit: 2, key: RUN });
+  expect(first.entries.map(({ entry }) => entry.reason)).toEqual(['newest', 'middle']);
+  const second = await store.readJournal({ before: first.next, limit: 2, key: RUN });
+  expect(second.entries.map(({ entry }) => entry.reason)).toEqual(['oldest']);
+  expect(second.next).toBeNull();
 });
 
 describe('out of memory', () => {

@@ -105,18 +105,23 @@ async function readOfRun(
   [stream]: readonly Reading[],
   before: Place | null,
   count: number,
-  { dagId, dagRunId }: RunKey,
-) {
+  key: RunKey,
+): Promise<readonly Found[]> {
+  const matching: Found[] = [];
   let reading = stream;
-  let found: readonly Found[] = [];
-  while (reading !== undefined && !reading.isComplete && found.length < count) {
-    reading = await readOn(send, reading, before, SCAN_SIZE);
-    found = reading.found.filter(({ text }) => {
-      const entry = decodeEntry(text);
-      return entry?.dagId === dagId && entry.dagRunId === dagRunId;
-    });
+  while (reading !== undefined && !reading.isComplete && matching.length < count) {
+    const next = await readOn(send, reading, before, SCAN_SIZE);
+    matching.push(...next.found.slice(reading.found.length).filter(({ text }) => isOf(key, text)));
+    reading = next;
   }
-  return found.slice(0, count);
+  return matching.slice(0, count);
+}
+
+/** A shard holds thousands of entries: most are told apart without parsing them. */
+function isOf({ dagId, dagRunId }: RunKey, text: string): boolean {
+  if (!text.includes(JSON.stringify(dagRunId))) return false;
+  const entry = decodeEntry(text);
+  return entry?.dagId === dagId && entry.dagRunId === dagRunId;
 }
 
 /** One chunk further back. */
