@@ -84,7 +84,7 @@ export function seededRun(index: number, nowMs: number): RunRecord {
   const dagId = pick(DAGS, index * 5 + Math.floor(index / 7));
   const failedAtMs = nowMs - (((index * 37) % 1_380) + 4) * MINUTE_MS;
   const startedAtMs = failedAtMs - 25 * MINUTE_MS;
-  const dagRunId = `scheduled__${new Date(startedAtMs - (index % 50) * 1_000).toISOString().replace('.000Z', '+00:00')}`;
+  const dagRunId = `scheduled__${new Date(startedAtMs - (index % 50) * 1_000).toISOString().replace(/\.\d+Z$/, '+00:00')}`;
   const mishap = pick(MISHAPS, index * 3 + (index % 5));
   const failure: Failure = { ...FAILURE, ...mishap, id: `failure-${index}`, failedAtMs, tryNumber: 1 + (index % 3) };
   const fingerprint = { queuedAtMs: startedAtMs - 5_000, startedAtMs, endedAtMs: failedAtMs };

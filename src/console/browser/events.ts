@@ -28,7 +28,7 @@ export function EventsView({ query }: { readonly query: URLSearchParams }): View
   }, [pages, reload]);
   const change = (changes: Record<string, string>) => {
     setPages(1);
-    router.go(pathTo('events', withFields(query, changes)), { replace: true });
+    router.go(pathTo('events', withFields(router.current().query, changes)), { replace: true });
   };
   const types: [string, string][] = Object.entries(EVENT_WORDS).map(([type, { label }]) => [type, label]);
   return html`<h1>Events</h1>

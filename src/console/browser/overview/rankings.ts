@@ -7,7 +7,7 @@ import { pathTo } from '../router.ts';
 /** The Dags with the most retries and give-ups. */
 export function TopDags({ dags }: { readonly dags: StatsView['top_dags'] }): View {
   const most = Math.max(1, ...dags.map(({ retried }) => retried));
-  return html`<section aria-labelledby="top-dags">
+  return html`<div>
     <h3 id="top-dags">Most retried Dags</h3>
     ${
       dags.length === 0
@@ -31,13 +31,13 @@ export function TopDags({ dags }: { readonly dags: StatsView['top_dags'] }): Vie
             </tbody>
           </table></div>`
     }
-  </section>`;
+  </div>`;
 }
 
 /** The tasks that failed most often. */
 export function TopTasks({ tasks }: { readonly tasks: StatsView['top_tasks'] }): View {
   const most = Math.max(1, ...tasks.map(({ failed }) => failed));
-  return html`<section aria-labelledby="top-tasks">
+  return html`<div>
     <h3 id="top-tasks">Tasks that fail most</h3>
     ${
       tasks.length === 0
@@ -57,7 +57,7 @@ export function TopTasks({ tasks }: { readonly tasks: StatsView['top_tasks'] }):
             </tbody>
           </table></div>`
     }
-  </section>`;
+  </div>`;
 }
 
 /** Beside a number that says the same. */

@@ -39,7 +39,7 @@ export function RunsView({ query }: { readonly query: URLSearchParams }): View {
   const chosen = shown.filter((run) => selected.has(idOf(run)));
 
   const change = (changes: Record<string, string>) =>
-    router.go(pathTo('runs', withFields(query, changes)), { replace: true });
+    router.go(pathTo('runs', withFields(router.current().query, changes)), { replace: true });
   const select = (ids: readonly string[], isSelected: boolean) => {
     const next = new Set(selected);
     for (const id of ids) isSelected ? next.add(id) : next.delete(id);
