@@ -1,6 +1,6 @@
 import { write, writeSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
-import { createRedactor, SECRET_FIELDS } from './redact.ts';
+import { createRedactor } from './redact.ts';
 
 const STDOUT = 1;
 const NOTHING = Buffer.alloc(0);
@@ -29,7 +29,6 @@ export function createLog(level: string, { secrets = [], destination }: LogOptio
       base: { service: 'dagain' },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRET_FIELDS, censor: '[redacted]' },
       serializers: { err: describeError },
       hooks: { streamWrite: createRedactor(secrets) },
     },
