@@ -8,7 +8,7 @@ import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import type { OperationAnswer, Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
-import { matchesFilter, type RunFilter } from './run-filter.ts';
+import { beginOf, isBeyond, matchesFilter, type RunFilter } from './run-filter.ts';
 
 /** Runs that one call acts on at most. */
 export const MAX_BULK_RUNS = 10_000;
@@ -66,10 +66,11 @@ type Acted = Pick<OperationAnswer, 'decision' | 'reason' | 'isChanged'>;
 export function createBulk({ store, operations, policies, clock, log }: BulkDeps): Bulk {
   async function find(filter: RunFilter, nowMs: number): Promise<{ records: RunRecord[]; isComplete: boolean }> {
     const records: RunRecord[] = [];
-    let from: RunKey | null = null;
+    let from = beginOf(filter);
     do {
       const page = await store.list(from, PAGE);
       for (const { value } of page.records) {
+        if (isBeyond(value, filter)) return { records, isComplete: true };
         if (!matchesFilter(value, filter, nowMs)) continue;
         if (records.length === MAX_BULK_RUNS) return { records, isComplete: false };
         records.push(value);

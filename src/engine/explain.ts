@@ -10,6 +10,7 @@ import { ofLatestAttempt } from './evidence.ts';
 import type { Facts, StoredFacts, Unreported } from './explain/facts.ts';
 import { explainRecorded } from './explain/recorded.ts';
 import { explainUnrecorded } from './explain/unrecorded.ts';
+import { oneLine } from './explain/words.ts';
 import type { Log } from './log.ts';
 import { codeOf, runFields } from './log-fields.ts';
 import type { Pauses } from './pauses.ts';
@@ -126,7 +127,11 @@ export function createExplainer(deps: ExplainerDeps): Explainer {
       };
       const facts: Facts = { ...known, unreported: await judgeSilent(key, known) };
       const said = stored.record === null ? explainUnrecorded(facts) : explainRecorded(stored.record, facts);
-      return { ...said, facts };
+      const { verdict, summary, because, advice } = said;
+      return {
+        ...{ verdict, summary: oneLine(summary), because: because.map(oneLine), advice: advice.map(oneLine) },
+        facts,
+      };
     },
   };
 }

@@ -2,6 +2,7 @@ import { matchesGlob } from '../core/glob.ts';
 import { failureClassOf } from '../core/judgement.ts';
 import type { FailureClass } from '../core/policy.ts';
 import type { Phase, RunRecord } from '../core/record.ts';
+import type { RunKey } from '../core/run-key.ts';
 
 /** Which runs are meant; null: no matter. All that is given must hold. */
 export interface RunFilter {
@@ -37,6 +38,16 @@ export function matchesFilter(record: RunRecord, filter: RunFilter, nowMs: numbe
   if (filter.reason !== null && giveUpReason(record) !== filter.reason) return false;
   if (filter.olderThanMs !== null && ageMs <= filter.olderThanMs) return false;
   return filter.newerThanMs === null || ageMs < filter.newerThanMs;
+}
+
+/** After which key reading may begin: where one Dag is meant, its runs stand together in the order of ids. */
+export function beginOf({ dagId }: RunFilter): RunKey | null {
+  return dagId === null || isGlob(dagId) ? null : { dagId, dagRunId: '' };
+}
+
+/** Whether nothing that the filter leaves in can follow `record`, where reading began at `beginOf`. */
+export function isBeyond(record: RunRecord, { dagId }: RunFilter): boolean {
+  return dagId !== null && !isGlob(dagId) && record.dagId !== dagId;
 }
 
 /** Whether an id is meant by what a person wrote: the id itself, or a glob. */

@@ -5,7 +5,7 @@ import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import type { Pauses } from './pauses.ts';
-import { matchesFilter, type RunFilter } from './run-filter.ts';
+import { beginOf, isBeyond, matchesFilter, type RunFilter } from './run-filter.ts';
 
 /** What people see of a run besides its record. */
 export interface RunSurroundings {
@@ -44,10 +44,12 @@ export function createRuns({ store, orchestrator, pauses, clock, isShadow = fals
     async list(filter, limit, after) {
       const nowMs = clock.nowMs();
       const runs: RunRecord[] = [];
-      let from = after;
+      const begin = beginOf(filter);
+      let from = begin === null || after?.dagId === begin.dagId ? after : begin;
       for (let scanned = 0; scanned < MAX_SCANNED; scanned += PAGE) {
         const page = await store.list(from, PAGE);
         for (const { value } of page.records) {
+          if (isBeyond(value, filter)) return { runs, next: null };
           if (!matchesFilter(value, filter, nowMs)) continue;
           runs.push(value);
           if (runs.length === limit) return { runs, next: keyOf(value) };

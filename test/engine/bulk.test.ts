@@ -44,6 +44,26 @@ describe('a filter', () => {
   });
 });
 
+test('one Dag is found without reading the others', async () => {
+  const { store, desk } = setUp();
+  const { list } = store;
+  const read: string[] = [];
+  store.list = async (after, limit) => {
+    // A page of one, so that what is read shows.
+    const page = await list(after, Math.min(limit, 1));
+    read.push(...page.records.map(({ value }) => value.dagId));
+    return page;
+  };
+  const found = await desk.runs.list(filter({ dagId: 'etl_b' }), 10, null);
+  expect(found).toMatchObject({ runs: [{ dagId: 'etl_b' }], next: null });
+  await desk.bulk.act(request('pause', { dagId: 'etl_b' }, { isDryRun: true }));
+  expect(new Set(read)).toEqual(new Set(['etl_b', 'report']));
+  const first = await desk.runs.list(filter({ dagId: 'etl_a' }), 1, null);
+  const second = await desk.runs.list(filter({ dagId: 'etl_a' }), 1, first.next);
+  expect([first, second].flatMap(({ runs }) => runs.map(({ dagRunId }) => dagRunId))).toEqual(['r1', 'r2']);
+  expect((await desk.runs.list(filter({ dagId: 'etl_a' }), 1, second.next)).runs).toEqual([]);
+});
+
 function setUp() {
   const harness = createHarness();
   for (const record of RECORDS) harness.store.put(record);

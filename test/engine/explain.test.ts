@@ -4,6 +4,7 @@ import type { JournalEntry } from '../../src/core/journal.ts';
 import { REFUSALS } from '../../src/core/reason.ts';
 import { resolvePolicy } from '../../src/core/resolve-policy.ts';
 import { refusalWords } from '../../src/engine/explain/policy-words.ts';
+import { shellWord } from '../../src/engine/explain/words.ts';
 import type { Explanation } from '../../src/engine/explain.ts';
 import {
   clearingRecord,
@@ -239,6 +240,23 @@ describe('with something out of reach it answers all the same', () => {
     expect(explanation.verdict).toBe('not_known');
     expect(saysAll(explanation)).toContain('The store cannot be reached');
     expect(saysAll(explanation)).toContain('Airflow cannot be asked');
+  });
+});
+
+describe('what comes from outside', () => {
+  test('is quoted in commands that people copy', () => {
+    expect(shellWord('scheduled__2026-01-01T00:00:00+00:00')).toBe('scheduled__2026-01-01T00:00:00+00:00');
+    expect(shellWord('a b')).toBe("'a b'");
+    expect(shellWord("$(reboot)';`x`")).toBe("'$(reboot)'\\'';`x`'");
+  });
+
+  test('tears no sentence apart', async () => {
+    const message = 'first\r\n\u001b[2Jsecond\u2028third';
+    const explanation = await explain(({ store }) => {
+      store.put(waitingRecord({ failures: [{ ...FAILURE, exceptionType: null, message }] }));
+    });
+    expect(saysAll(explanation)).toContain('first [2Jsecond third');
+    expect(explanation.because.join('')).not.toMatch(/[\p{Cc}\p{Zl}]/u);
   });
 });
 

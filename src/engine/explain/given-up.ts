@@ -5,7 +5,7 @@ import { describeFailures } from '../../core/transition/fields.ts';
 import { airflowWords } from './airflow-words.ts';
 import type { Facts, Said } from './facts.ts';
 import { policyTrouble, refusalWords } from './policy-words.ts';
-import { count, utc } from './words.ts';
+import { count, shellWord, utc } from './words.ts';
 
 type GivenUp = RecordIn<'giving_up' | 'gave_up'>;
 
@@ -36,7 +36,7 @@ export function explainGivenUp(record: GivenUp, facts: Facts): Said {
         because,
         advice: [
           'Mend the cause and clear the run in Airflow: a failure after that begins a new count.',
-          `Or have it retried once more: \`dagain runs grant ${record.dagId} ${record.dagRunId} --retries 1\`.`,
+          `Or have it retried once more: \`dagain runs grant ${shellWord(record.dagId)} ${shellWord(record.dagRunId)} --retries 1\`.`,
         ],
       };
   }

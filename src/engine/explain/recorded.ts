@@ -8,7 +8,7 @@ import { airflowTrouble, airflowWords } from './airflow-words.ts';
 import type { Facts, Said } from './facts.ts';
 import { explainGivenUp } from './given-up.ts';
 import { capWords, from, policyTrouble, refusalWords } from './policy-words.ts';
-import { count, utc, withComment } from './words.ts';
+import { count, shellWord, utc, withComment } from './words.ts';
 
 const DOCTOR = 'Run `dagain doctor`: it says what is wrong with Airflow, and what to do about it.';
 
@@ -44,14 +44,16 @@ function held(record: Pending, by: NonNullable<RunRecord['held']>): Said {
     verdict: 'held',
     summary: `${by.actor} has paused the run: nothing is done for it until it is resumed.`,
     because: [withComment(`${by.actor} paused it at ${utc(by.atMs)}`, by.comment), failureWords(record)],
-    advice: [`Resume it: \`dagain runs resume ${record.dagId} ${record.dagRunId}\`, or on the run's page.`],
+    advice: [
+      `Resume it: \`dagain runs resume ${shellWord(record.dagId)} ${shellWord(record.dagRunId)}\`, or on the run's page.`,
+    ],
   };
 }
 
 function paused(record: RecordIn<'waiting'>, pause: Pause, facts: Facts): Said {
   const isAll = pause.scope === EVERYTHING;
   const what = isAll ? 'all retries' : 'the retries of this Dag';
-  const command = isAll ? '`dagain dags resume --all`' : `\`dagain dags resume ${pause.scope}\``;
+  const command = isAll ? '`dagain dags resume --all`' : `\`dagain dags resume ${shellWord(pause.scope)}\``;
   return {
     verdict: 'paused',
     summary: `${pause.actor} has paused ${what}: the retry waits until they are resumed.`,
@@ -93,7 +95,9 @@ function waiting(record: RecordIn<'waiting'>, facts: Facts): Said {
       ? `${retry} is due at ${utc(record.retryAtMs)}.`
       : `${retry} has been due since ${utc(record.retryAtMs)}.`;
   const advice =
-    record.retryAtMs > nowMs ? [`To retry at once: \`dagain runs retry-now ${record.dagId} ${record.dagRunId}\`.`] : [];
+    record.retryAtMs > nowMs
+      ? [`To retry at once: \`dagain runs retry-now ${shellWord(record.dagId)} ${shellWord(record.dagRunId)}\`.`]
+      : [];
   return {
     verdict: 'retry_pending',
     summary,

@@ -5,7 +5,7 @@ import { whoStopped } from '../evidence.ts';
 import { airflowWords } from './airflow-words.ts';
 import type { Facts, Said } from './facts.ts';
 import { capWords, policyTrouble, refusalWords } from './policy-words.ts';
-import { count, utc, withComment } from './words.ts';
+import { count, shellWord, utc, withComment } from './words.ts';
 
 /** How far our clock and Airflow's may differ, and how long after a run's end its last word may come. */
 const SLACK_MS = 60_000;
@@ -104,7 +104,7 @@ function failed(facts: Facts, shown: readonly string[]): Said {
       summary: `The run has failed, and the policy does not retry it (${reason}).`,
       because: [rule, ...because],
       advice: [
-        `\`dagain policy explain ${facts.key.dagId}\` shows the whole policy of the Dag, and where it comes from.`,
+        `\`dagain policy explain ${shellWord(facts.key.dagId)}\` shows the whole policy of the Dag, and where it comes from.`,
       ],
     };
   }
