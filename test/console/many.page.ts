@@ -4,7 +4,7 @@ import { openBrowser, visit } from './browser.ts';
 import { type Stage, startStage } from './stage.ts';
 
 const MANY = 5_000;
-/** What a row may take at most until it is drawn, on a busy machine with two cores; a frame is 16 ms. */
+/** Until the rows are drawn, in nine of ten steps, on a busy machine with two cores; a frame is 16 ms. */
 const MOST_MS = 250;
 
 let stage: Stage;
@@ -25,18 +25,18 @@ describe(`a list of ${MANY} runs`, () => {
     const rows = page.locator('.runs tbody tr:not(.space)');
     expect(await rows.count()).toBeLessThan(60);
 
-    const slowestMs = await page.locator('.window').evaluate(async (element) => {
+    const mostlyMs = await page.locator('.window').evaluate(async (element) => {
       const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-      let slowest = 0;
+      const took: number[] = [];
       for (let step = 1; step <= 100; step++) {
         const from = performance.now();
         element.scrollTop = (step / 100) * element.scrollHeight;
         await frame();
-        slowest = Math.max(slowest, performance.now() - from);
+        took.push(performance.now() - from);
       }
-      return slowest;
+      return took.toSorted((a, b) => a - b)[90] ?? Number.POSITIVE_INFINITY;
     });
-    expect(slowestMs).toBeLessThan(MOST_MS);
+    expect(mostlyMs).toBeLessThan(MOST_MS);
 
     const ids = stage.records.map(({ dagId, dagRunId }) => `${dagId} ${dagRunId}`).toSorted((a, b) => (a < b ? -1 : 1));
     await page.getByLabel(`Select ${ids.at(-1)}`).waitFor();

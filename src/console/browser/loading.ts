@@ -12,6 +12,8 @@ export interface Loaded<T> {
 
 /** Bursts of changes cost one request. */
 const RELOAD_AFTER_MS = 400;
+/** What takes long to answer is asked for less often: it rests so many times as long as it took. */
+const REST = 5;
 /** Also without a word from the service: what it shows changes with time alone, and live updates may be broken. */
 const REFRESH_MS = 30_000;
 
@@ -25,43 +27,83 @@ export function useLoaded<T>(
   const [state, setState] = useState<{ key: string; data: T | null; error: unknown }>({ key, data: null, error: null });
   const latest = useRef({ load, concerns });
   latest.current = { load, concerns };
-  const running = useRef<AbortController | null>(null);
-
-  const reload = useCallback(() => {
-    running.current?.abort();
-    const controller = new AbortController();
-    running.current = controller;
-    latest.current.load(controller.signal).then(
-      (data) => {
-        if (!controller.signal.aborted) setState({ key, data, error: null });
-      },
-      (error: unknown) => {
-        if (controller.signal.aborted) return;
-        setState((before) => ({ key, data: before.key === key ? before.data : null, error }));
-      },
-    );
-  }, [key]);
+  const loader = useRef<Loader | null>(null);
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | null = null;
-    reload();
-    const stopListening = live.onChange((runs) => {
-      if (timer !== null || !latest.current.concerns(runs)) return;
-      timer = setTimeout(() => {
-        timer = null;
-        reload();
-      }, RELOAD_AFTER_MS);
+    const current = createLoader(async (signal) => {
+      try {
+        const data = await latest.current.load(signal);
+        if (!signal.aborted) setState({ key, data, error: null });
+      } catch (error) {
+        if (!signal.aborted) setState((before) => ({ key, data: before.key === key ? before.data : null, error }));
+      }
     });
-    const refresh = setInterval(reload, REFRESH_MS);
+    loader.current = current;
+    current.loadNow();
+    const stopListening = live.onChange((runs) => {
+      if (latest.current.concerns(runs)) current.loadSoon();
+    });
+    const refresh = setInterval(() => {
+      if (!document.hidden) current.loadSoon();
+    }, REFRESH_MS);
     return () => {
       stopListening();
       clearInterval(refresh);
-      if (timer !== null) clearTimeout(timer);
-      running.current?.abort();
+      current.stop();
     };
-  }, [live, reload]);
+  }, [live, key]);
 
+  const reload = useCallback(() => loader.current?.loadNow(), []);
   return { data: state.key === key ? state.data : null, error: state.error, reload };
+}
+
+interface Loader {
+  /** At once, or as soon as the load under way has ended, which may not know the latest. */
+  loadNow(): void;
+  loadSoon(): void;
+  stop(): void;
+}
+
+/** One load at a time; a load is never given up for a newer one, or a busy service would never be seen. */
+function createLoader(load: (signal: AbortSignal) => Promise<void>): Loader {
+  const stopping = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let isLoading = false;
+  let next: 'none' | 'soon' | 'now' = 'none';
+  let waitMs = RELOAD_AFTER_MS;
+
+  async function run(): Promise<void> {
+    if (timer !== null) clearTimeout(timer);
+    timer = null;
+    isLoading = true;
+    next = 'none';
+    const startedAtMs = performance.now();
+    await load(stopping.signal);
+    waitMs = Math.min(Math.max(RELOAD_AFTER_MS, REST * (performance.now() - startedAtMs)), REFRESH_MS);
+    isLoading = false;
+    goOn();
+  }
+
+  function goOn(): void {
+    if (stopping.signal.aborted || isLoading) return;
+    if (next === 'now') void run();
+    else if (next === 'soon') timer ??= setTimeout(() => void run(), waitMs);
+  }
+
+  return {
+    loadNow() {
+      next = 'now';
+      goOn();
+    },
+    loadSoon() {
+      if (next === 'none') next = 'soon';
+      goOn();
+    },
+    stop() {
+      stopping.abort();
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
 }
 
 export function messageOf(error: unknown): string {
