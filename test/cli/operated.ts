@@ -37,9 +37,9 @@ export interface Operated {
   close(): Promise<void>;
 }
 
-export async function startOperated(more: Settings = {}): Promise<Operated> {
+export async function startOperated(more: Settings = {}, dags = DAGS): Promise<Operated> {
   const folder = mkdtempSync(join(tmpdir(), 'dagain-operated-'));
-  const stack = await startStack(DAGS);
+  const stack = await startStack(dags);
   const started = await stack.startApp({
     DAGAIN_DATA_DIR: folder,
     DAGAIN_OPERATOR_TOKEN: TOKEN,
