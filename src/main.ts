@@ -6,6 +6,7 @@ import { commandTree, type LocalCommands } from './cli/commands.ts';
 import { runDoctor } from './cli/doctor.ts';
 import { doctorChecks } from './cli/doctor-checks.ts';
 import { printResolvedPolicy } from './cli/policy.ts';
+import { printable } from './cli/print/text.ts';
 import { createScreen } from './cli/screen.ts';
 import { helpText } from './cli/tree/help.ts';
 import { parseLine } from './cli/tree/parse.ts';
@@ -136,7 +137,7 @@ async function explainPolicy(dagId: string, asJson: boolean, { screen }: Context
 function report(error: DagainError | CommandError): ExitCode {
   const { err } = context.screen;
   // Several problems are several lines.
-  for (const line of error.message.split('\n')) err(`dagain: ${line}\n`);
+  for (const line of error.message.split('\n')) err(`dagain: ${printable(line)}\n`);
   if (error instanceof CommandError) {
     if (error.remedy !== null) err(`${error.remedy}\n`);
     return error.exitCode;

@@ -4,6 +4,7 @@ import { actorOf } from './actor.ts';
 import { CommandError, type Context, type ExitCode } from './command.ts';
 import { actorOptions, clientFor, jsonText, limit, serviceOptions } from './parameters.ts';
 import { type Column, tableOf } from './print/table.ts';
+import { printable } from './print/text.ts';
 import { relative } from './print/time.ts';
 import { pathOf } from './service/client.ts';
 import { readPages } from './service/pages.ts';
@@ -18,10 +19,11 @@ export const dagsList = command({
   async run({ options }, context) {
     const { screen, nowMs } = context;
     const request = { path: '/v1/dags', name: 'dags', item: DagView, query: {}, limit: options.limit };
-    const { json, items } = await readPages(clientFor(options, context), request);
+    const { json, items, nextCursor } = await readPages(clientFor(options, context), request);
     if (options.output === 'json') screen.out(jsonText(json));
     else if (items.length === 0) screen.out('No Dag has a run that is being retried, and none is paused.\n');
     else screen.out(tableOf(dagColumns(nowMs()), items, screen));
+    if (nextCursor !== null && options.output !== 'json') screen.out('There are more: --limit all shows them.\n');
     return 0;
   },
 });
@@ -57,7 +59,7 @@ function pauseCommand(action: 'pause' | 'resume'): Command {
   return command({
     words: `dags ${action}`,
     summary: MEANINGS[action],
-    args: { dag_id: value(Id.optional(), '<dag_id>', 'The Dag, by its exact id.', { completion: 'dag' }) },
+    args: { dag_id: value(Id.optional(), '<dag_id>', 'The Dag, by its exact id.') },
     options: { all: flag('Everything, instead of one Dag.'), ...actorOptions, ...serviceOptions },
     run: ({ args, options }, context) => setPause(action, args.dag_id, options, context),
   });
@@ -79,7 +81,7 @@ async function setPause(
   const { json, value: answer } = await client.post(path, actorOf(options, context), PauseAnswer);
   const what = dagId ?? 'everything';
   const now = answer.paused === null ? 'not paused' : `paused by ${answer.paused.actor}`;
-  const text = `${what}: ${answer.changed ? '' : 'was so already, '}${now}\n`;
+  const text = `${printable(`${what}: ${answer.changed ? '' : 'was so already, '}${now}`)}\n`;
   context.screen.out(options.output === 'json' ? jsonText(json) : text);
   return 0;
 }

@@ -25,7 +25,7 @@ export const events = command({
   options: {
     type: value(Types, '<type,...>', 'Only of these types.', { completion: { words: JOURNAL_TYPES } }),
     dag: dagPattern,
-    run: value(Id.optional(), '<dag_run_id>', 'Only of this run.', { completion: 'run' }),
+    run: value(Id.optional(), '<dag_run_id>', 'Only of this run.'),
     by: value(z.string().min(1).max(200).optional(), '<name>', 'Only what this person did.'),
     since: value(
       z.string().min(1).optional(),

@@ -23,16 +23,14 @@ const Limit = z.union([z.literal('all').transform(() => null), WholeNumber(1, 1_
 export const limit = (fallback: number | null) =>
   value(Limit.default(fallback), '<n>', `At most so many, or "all" (${fallback ?? 'all'}).`);
 
-export const dagId = value(Id, '<dag_id>', 'The Dag.', { completion: 'dag' });
-export const dagRunId = value(Id, '<dag_run_id>', 'The run, as Airflow names it.', { completion: 'run' });
+export const dagId = value(Id, '<dag_id>', 'The Dag.');
+export const dagRunId = value(Id, '<dag_run_id>', 'The run, as Airflow names it.');
 
 const DagPattern = z.string().superRefine((text, context) => {
   const problem = idProblem(text.replaceAll('?', '_'));
   if (problem !== null) context.addIssue({ code: 'custom', message: problem });
 });
-export const dagPattern = value(DagPattern.optional(), '<dag_id>', 'Only this Dag, or those of a glob: "etl_*".', {
-  completion: 'dag',
-});
+export const dagPattern = value(DagPattern.optional(), '<dag_id>', 'Only this Dag, or those of a glob: "etl_*".');
 
 /** Passed on as it is written, once it is known to be one. */
 export const Duration = z

@@ -33,10 +33,8 @@ const bulkOptions = {
   yes,
 };
 const args = {
-  dag_id: value(Id.optional(), '<dag_id>', 'The Dag of one run; without it the filter says which runs.', {
-    completion: 'dag',
-  }),
-  dag_run_id: value(Id.optional(), '<dag_run_id>', 'The run, as Airflow names it.', { completion: 'run' }),
+  dag_id: value(Id.optional(), '<dag_id>', 'The Dag of one run; without it the filter says which runs.'),
+  dag_run_id: value(Id.optional(), '<dag_run_id>', 'The run, as Airflow names it.'),
 };
 const options = { ...bulkOptions, ...actorOptions, ...serviceOptions };
 const grantOptions = {

@@ -33,10 +33,8 @@ export const runsWatch = command({
       'step, and ends with 0 when the run has recovered, with 1 when it was given up, with 3 when it ended in another way.',
   ],
   args: {
-    dag_id: value(Id.optional(), '<dag_id>', 'The Dag of one run; without it all that the filter leaves in.', {
-      completion: 'dag',
-    }),
-    dag_run_id: value(Id.optional(), '<dag_run_id>', 'The run, as Airflow names it.', { completion: 'run' }),
+    dag_id: value(Id.optional(), '<dag_id>', 'The Dag of one run; without it all that the filter leaves in.'),
+    dag_run_id: value(Id.optional(), '<dag_run_id>', 'The run, as Airflow names it.'),
   },
   options: { ...filterOptions, url: serviceOptions.url },
   async run({ args: { dag_id, dag_run_id }, options }, context) {

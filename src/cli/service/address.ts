@@ -38,7 +38,12 @@ function checkedUrl(text: string, source: string): string {
 function tokenFrom(variables: Variables): string | null {
   const file = variables['DAGAIN_OPERATOR_TOKEN_FILE'];
   const text = variables['DAGAIN_OPERATOR_TOKEN'] || (file ? readToken(file) : '');
-  return text.split(',')[0]?.trim() || null;
+  const token = text.split(',')[0]?.trim() || null;
+  // What no header can hold would be shown by the error that says so.
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new CommandError(2, 'DAGAIN_OPERATOR_TOKEN must hold no blanks, control characters or letters beyond ASCII');
+  }
+  return token;
 }
 
 function readToken(file: string): string {

@@ -34,7 +34,7 @@ function nextWords(commands: readonly Command[]): Map<string, { word: string; su
 
 /** What can stand as the value: words, or `@file`; empty where nobody can know. */
 function offered({ completion }: Parameter): string {
-  if (completion === null || completion === 'dag' || completion === 'run') return '';
+  if (completion === null) return '';
   return completion === 'file' ? '@file' : completion.words.join(' ');
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Context, ExitCode } from '../command.ts';
 
 /** What shells offer for a value. */
-export type Completion = { readonly words: readonly string[] } | 'file' | 'dag' | 'run' | null;
+export type Completion = { readonly words: readonly string[] } | 'file' | null;
 
 /** An argument or an option; `schema` reads what was written, undefined where nothing was. */
 export interface Parameter<T = unknown> {
