@@ -3,8 +3,7 @@ export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
-const WIDE =
-  /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Extended_Pictographic}|[\uFF01-\uFF60]/u;
+const WIDE = /\p{scx=Han}|\p{scx=Hiragana}|\p{scx=Katakana}|\p{scx=Hangul}|\p{Extended_Pictographic}|[\uFF01-\uFF60]/u;
 
 /** How many columns a terminal gives to it. */
 export function widthOf(text: string): number {
