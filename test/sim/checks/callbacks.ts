@@ -89,9 +89,9 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   return (event) => {
     if (event.type === 'store_lost') onLoss();
     // What was cleared before it had ended keeps its start: the next attempt is another one all the same.
-    if (event.type === 'clear_over' && event.clear !== null && event.clear.stateBefore !== 'failed') {
-      forbidden.delete(formatRunKey(event.key));
-    }
+    const isOurs = event.type === 'clear_over' && event.clear !== null && event.clear.stateBefore !== 'failed';
+    const isPersons = event.type === 'person' && event.restarted && event.stateBefore !== 'failed';
+    if (isOurs || isPersons) forbidden.delete(formatRunKey(event.key));
     // A reset and the failure that comes with it may share one swap.
     const isReset = (event.type === 'operating' || event.type === 'answered') && event.action === 'reset';
     if (isReset) forbidden.delete(formatRunKey(event.key));
