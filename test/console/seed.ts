@@ -16,6 +16,9 @@ import {
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
+const MAX_RETRIES = 3;
+/** From one failure of a run to the next. */
+const ROUND_MS = 31 * MINUTE_MS;
 
 const DAGS = [
   'etl_orders',
@@ -90,23 +93,25 @@ export function seededRun(index: number, nowMs: number): RunRecord {
   const fingerprint = { queuedAtMs: startedAtMs - 5_000, startedAtMs, endedAtMs: failedAtMs };
   const held =
     index % 23 === 5 ? { actor: 'ada', comment: 'the warehouse is being moved', atMs: failedAtMs + MINUTE_MS } : null;
-  const retriesUsed = index % 3;
+  const phase = pick(PHASE_OF, index);
+  const isSpent = phase === 'giving_up' || phase === 'gave_up';
+  const retriesUsed = isSpent ? MAX_RETRIES : index % MAX_RETRIES;
   const common = {
     dagId,
-    dagRunId: `${dagRunId}`,
-    firstFailedAtMs: failedAtMs,
+    dagRunId,
+    firstFailedAtMs: failedAtMs - retriesUsed * ROUND_MS,
     failures: [failure],
     retriesUsed,
     retriesUsedByClass: { [mishap.failureClass]: retriesUsed },
     attempt: retriesUsed + 1,
     clearsSent: retriesUsed,
-    maxRetries: 3,
+    maxRetries: MAX_RETRIES,
     held,
     history: historyOf(failure, retriesUsed),
   };
   const { failureClass } = mishap;
   const laterMs = nowMs + HOUR_MS + index * 1_000;
-  switch (pick(PHASE_OF, index)) {
+  switch (phase) {
     case 'confirming':
       return confirmingRecord({ ...common, sinceMs: failedAtMs, dueAtMs: laterMs, expectedRetryAtMs: laterMs });
     case 'waiting': {
@@ -135,7 +140,7 @@ export function seededRun(index: number, nowMs: number): RunRecord {
       });
     }
     case 'gave_up': {
-      const reason = pick(['max_retries_reached', 'never_on', 'max_duration_reached', 'max_retries_reached'], index);
+      const reason = 'max_retries_reached';
       return gaveUpRecord({
         ...common,
         held: null,
@@ -152,7 +157,7 @@ export function seededRun(index: number, nowMs: number): RunRecord {
 function historyOf(failure: Failure, retriesUsed: number): HistoryEntry[] {
   const lines: HistoryEntry[] = [];
   for (let attempt = 1; attempt <= retriesUsed + 1; attempt++) {
-    const atMs = failure.failedAtMs - (retriesUsed + 1 - attempt) * 31 * MINUTE_MS;
+    const atMs = failure.failedAtMs - (retriesUsed + 1 - attempt) * ROUND_MS;
     const detail = `${failure.taskId}: ${failure.exceptionType}`;
     lines.push({ atMs, type: 'failure_reported', attempt, reason: 'failure_reported', detail });
     lines.push({ atMs: atMs + 20_000, type: 'failed', attempt, reason: 'settled', detail });

@@ -36,6 +36,8 @@ export interface Stage {
   readonly model: AirflowModel;
   readonly timers: VirtualTimers;
   readonly records: readonly RunRecord[];
+  /** Sets the clock of a service whose clock stands. */
+  standAt(nowMs: number): void;
   /** Stops the service and starts it again on the same data and the same port. */
   stopService(): Promise<void>;
   startService(): Promise<void>;
@@ -68,12 +70,13 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   await timers.advanceTo(nowMs);
   const airflow = await serveAirflow({ model });
 
+  let standsAtMs = frozenAtMs;
   let app: App | null = null;
   let url = '';
   async function startService(): Promise<void> {
     app = await createApp({
       log: createLog('silent'),
-      clock: frozenAtMs === undefined ? REAL_CLOCK : { ...REAL_CLOCK, nowMs: () => frozenAtMs },
+      clock: frozenAtMs === undefined ? REAL_CLOCK : { ...REAL_CLOCK, nowMs: () => standsAtMs ?? frozenAtMs },
       environment: readEnvironment({
         DAGAIN_PORT: url === '' ? '0' : new URL(url).port,
         DAGAIN_AIRFLOW_URL: airflow.url,
@@ -100,6 +103,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     timers,
     records,
     startService,
+    standAt(atMs) {
+      standsAtMs = atMs;
+    },
     async stopService() {
       await app?.stop();
       app = null;

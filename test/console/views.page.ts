@@ -80,6 +80,43 @@ describe('a dialog', () => {
   });
 });
 
+describe('the overview', () => {
+  test('ranks Dags by retries and tasks by failures, over the chosen time', async () => {
+    const { page, context } = await visit(browser);
+    await page.goto(stage.url);
+    const dags = page.getByRole('region', { name: 'Most retried Dags' });
+    const tasks = page.getByRole('region', { name: 'Tasks that fail most' });
+    /** Failures of each task; retries and give-ups of each Dag. */
+    const figuresOf = async (region: typeof dags) => {
+      const rows = await region.locator('tbody tr').all();
+      const cells = await Promise.all(rows.map((row) => row.locator('td').allTextContents()));
+      return cells.map(([first, _recovered, gaveUp = '0']) => Number(first) + Number(gaveUp));
+    };
+    await dags.waitFor();
+    for (const region of [dags, tasks]) {
+      const figures = await figuresOf(region);
+      expect(figures.length).toBeGreaterThan(4);
+      expect(figures).toEqual(figures.toSorted((a, b) => b - a));
+    }
+    const [mostInADay = 0] = await figuresOf(dags);
+    await page.getByLabel('Time').selectOption('Last hour');
+    await expect.poll(async () => (await figuresOf(dags))[0] ?? 0).toBeLessThan(mostInADay);
+    expect(page.url()).toContain('window=1h');
+    await context.close();
+  });
+
+  test('tells by its figures what the store holds', async () => {
+    const { page, context } = await visit(browser);
+    await page.goto(stage.url);
+    const many = stage.records.filter(({ phase }) => phase === 'gave_up').length;
+    const tile = page.getByRole('region', { name: 'Now' }).getByRole('link').filter({ hasText: 'Gave up' });
+    await expect.poll(async () => Number((await tile.locator('.figure').textContent()) ?? '')).toBe(many);
+    await tile.click();
+    await page.getByText(`${many} runs`, { exact: true }).waitFor();
+    await context.close();
+  });
+});
+
 describe('times', () => {
   test('stand in the zone of who reads, and in UTC', async () => {
     const { page, context } = await visit(browser, { timezoneId: 'Asia/Kolkata' });

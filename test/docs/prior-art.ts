@@ -399,11 +399,19 @@ export const PRIOR_ART: readonly PriorArt[] = [
     'test/core/transition/operated.test.ts',
     'the timeline says who did what, and why',
   ),
-  notYet('DolphinScheduler', 'the page with the most retried tasks', 'metrics and `GET /v1/runs`; there is no page'),
-  notYet(
+  row(
+    'DolphinScheduler',
+    'the page with the most retried tasks',
+    "the page's overview: Dags by retries, tasks by failures, over a chosen time",
+    'test/console/views.page.ts',
+    'ranks Dags by retries and tasks by failures, over the chosen time',
+  ),
+  row(
     'DolphinScheduler',
     'audit log of what operators did',
-    '`history[]` of each run while it is kept; no log over all',
+    '`GET /v1/events?type=operated`, and the events of the page',
+    'test/console/operations.page.ts',
+    'are paused and resumed, and everything too; the audit trail says by whom',
   ),
   notYet(
     'DolphinScheduler',

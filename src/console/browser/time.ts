@@ -58,10 +58,16 @@ export function When({ at, style = 'rough' }: WhenProps): View {
   return html`<time datetime=${at} title=${absoluteText(atMs)}>${relative}</time>${written}`;
 }
 
+export interface CountdownProps {
+  readonly at: string;
+  /** In one unit only. */
+  readonly isRough?: boolean;
+}
+
 /** Counts down to when something is due. */
-export function Countdown({ at }: { readonly at: string }): View {
+export function Countdown({ at, isRough = false }: CountdownProps): View {
   const nowMs = useNow();
   const leftMs = Date.parse(at) - nowMs;
-  const text = leftMs > 0 ? `in ${durationText(leftMs)}` : 'due now';
+  const text = leftMs > 0 ? `in ${isRough ? roughText(leftMs) : durationText(leftMs)}` : 'due now';
   return html`<time class="countdown" datetime=${at} title=${absoluteText(Date.parse(at))}>${text}</time>`;
 }

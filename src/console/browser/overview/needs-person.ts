@@ -10,7 +10,7 @@ import { pathTo, pathToRun } from '../router.ts';
 import { When } from '../time.ts';
 import { reasonText } from '../words.ts';
 
-const SHOWN = 8;
+const SHOWN = 5;
 
 /** Runs that were given up, the latest failures first. */
 export function NeedsPerson(): View {
@@ -47,7 +47,7 @@ function byLatest(a: RunSummary, b: RunSummary): number {
 function Row({ run }: { readonly run: RunSummary }): View {
   const failure = run.last_failure;
   return html`<li>
-    <span class="id">${h(Link, { to: pathToRun(run), children: html`<strong>${run.dag_id}</strong> ${run.dag_run_id}` })}</span>
+    <span class="id">${h(Link, { to: pathToRun(run), children: html`<strong>${run.dag_id}</strong><span class="quiet">${run.dag_run_id}</span>` })}</span>
     <span>${h(PhaseBadge, { run })}</span>
     <span>${run.reason !== null && reasonText(run.reason)}</span>
     <span class="two">

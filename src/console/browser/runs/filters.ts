@@ -13,7 +13,7 @@ export interface FiltersProps {
 const NARROW = '(max-width: 720px)';
 
 const SORT_WORDS: Readonly<Record<Sort, string>> = {
-  failed: 'Latest failure first',
+  failed: 'Newest first',
   due: 'Due next first',
   dag: 'Dag and run',
   retries: 'Most retries first',

@@ -97,8 +97,8 @@ function RunRow({ run, rowIndex, isSelected, onSelect }: RunRowProps): View {
 function Next({ run }: { readonly run: RunSummary }): View {
   if (run.held !== null) return html`<span class="quiet">when resumed</span>`;
   if (run.reason !== null) return html`<span class="quiet">${reasonText(run.reason)}</span>`;
-  if (run.due_at !== null) return html`retry ${h(Countdown, { at: run.due_at })}`;
-  return html`<span class="quiet">look ${run.next_look_at === null ? 'when something changes' : h(Countdown, { at: run.next_look_at })}</span>`;
+  if (run.due_at !== null) return html`retry ${h(Countdown, { at: run.due_at, isRough: true })}`;
+  return html`<span class="quiet">look ${run.next_look_at === null ? 'when something changes' : h(Countdown, { at: run.next_look_at, isRough: true })}</span>`;
 }
 
 function useMedia(query: string): boolean {
