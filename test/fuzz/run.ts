@@ -22,6 +22,10 @@ const { values } = parseArgs({
 });
 const FOLDER = import.meta.dirname;
 const HOME = join(homedir(), '.cache', 'dagain-fuzz');
+/** As known-run.toml names it. */
+const KNOWN_RUN = { dagId: 'partner_feed', dagRunId: 'manual__1' };
+/** All but `reset`, which would leave nothing to act on. */
+const ON_ONE_RUN = '/v1/runs/[^/]+/[^/]+(/(explain|pause|resume|cancel|retry-now|grant))?$';
 const TOKENS = { callbacks: 'callback-token-for-fuzzing', rest: 'operator-token-for-fuzzing' };
 
 const data = await mkdtemp(join(tmpdir(), 'dagain-fuzz-'));
@@ -30,7 +34,8 @@ const seeded = await seed(store, Date.now());
 await store.close();
 
 const timers = createRealTimers();
-const airflow = await serveAirflow({ model: createAirflowModel({ version: '3.3', timers, dags: DEMO_DAGS }) });
+const model = createAirflowModel({ version: '3.3', timers, dags: DEMO_DAGS });
+const airflow = await serveAirflow({ model });
 const app = await createApp({
   log: createLog('silent'),
   environment: readEnvironment({
@@ -46,22 +51,34 @@ const app = await createApp({
 });
 const { url } = await app.start();
 
+model.trigger(KNOWN_RUN);
+const report = { dag_id: KNOWN_RUN.dagId, dag_run_id: KNOWN_RUN.dagRunId, task_id: 'download' };
+await fetch(`${url}/v1/callbacks/task-failed`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json', authorization: `Bearer ${TOKENS.callbacks}` },
+  body: JSON.stringify(report),
+});
+
 const tool = await install();
-const share = Number(values.seconds) / 2;
+const ANY = 'schemathesis.toml';
+const share = Number(values.seconds) / 3;
 const codes = [
-  await fuzz('callbacks', ['--include-tag', 'callbacks'], TOKENS.callbacks),
+  await fuzz('one run', 'known-run.toml', ['--include-path-regex', ON_ONE_RUN], TOKENS.rest),
+  await fuzz('callbacks', ANY, ['--include-tag', 'callbacks'], TOKENS.callbacks),
   // A stream has no end that could be waited for.
-  await fuzz('rest', ['--exclude-tag', 'callbacks', '--exclude-path', '/v1/events/stream'], TOKENS.rest),
+  await fuzz('all else', ANY, ['--exclude-tag', 'callbacks', '--exclude-path', '/v1/events/stream'], TOKENS.rest),
 ];
-process.stdout.write(
-  `${seeded} runs were in the store; ${codes.every((code) => code === 0) ? 'nothing' : 'something'} was found\n`,
-);
+const answers = await countAnswers();
+const isClean = codes.every((code) => code === 0) && !Object.keys(answers).some((status) => status.startsWith('5'));
+const told = Object.entries(answers).map(([status, count]) => `${count} x ${status}`);
+process.stdout.write(`\n${seeded} runs were in the store. Answers: ${told.join(', ')}.\n`);
+process.stdout.write(`${isClean ? 'Nothing' : 'Something'} was found.\n`);
 
 await app.stop();
 await airflow.close();
 timers.stop();
 await rm(data, { recursive: true });
-process.exitCode = codes.every((code) => code === 0) ? 0 : 1;
+process.exitCode = isClean ? 0 : 1;
 
 /** A virtual environment with exactly what requirements.txt names, made anew when that changes. */
 async function install(): Promise<string> {
@@ -77,10 +94,10 @@ async function install(): Promise<string> {
   return join(bin, 'schemathesis');
 }
 
-async function fuzz(name: string, which: readonly string[], token: string): Promise<number> {
+async function fuzz(name: string, config: string, which: readonly string[], token: string): Promise<number> {
   process.stdout.write(`\n== ${name}\n`);
   return await run(tool, [
-    ...['--config-file', join(FOLDER, 'schemathesis.toml'), '--no-color', 'run', `${url}/openapi.json`],
+    ...['--config-file', join(FOLDER, config), '--no-color', 'run', `${url}/openapi.json`],
     ...['--checks', 'all', '--phases', 'examples,coverage,fuzzing,stateful', '--workers', '1'],
     ...[
       '--max-time',
@@ -93,6 +110,18 @@ async function fuzz(name: string, which: readonly string[], token: string): Prom
     ],
     ...['--request-timeout', '10', '--header', `Authorization: Bearer ${token}`, ...which],
   ]);
+}
+
+/** What was answered in all, by status, as the service itself counts it. */
+async function countAnswers(): Promise<Record<string, number>> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  const answers: Record<string, number> = {};
+  for (const [, status = '', count] of metrics.matchAll(
+    /^dagain_http_request_duration_seconds_count\{.*status="(\d+)".*\} (\d+)$/gm,
+  )) {
+    answers[status] = (answers[status] ?? 0) + Number(count);
+  }
+  return answers;
 }
 
 /** Runs to its end, at most ten minutes; resolves with the exit code. */
