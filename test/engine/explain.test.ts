@@ -50,7 +50,7 @@ describe('a run with a record', () => {
     ['retry_pending', waitingRecord(), 'has been due since 2026-01-01 00:01:00 UTC'],
     ['confirming', confirmingRecord(), 'settle_timeout 6h, built-in'],
     ['clearing', clearingRecord(), 'is looked up at 2026-01-01 00:01:30 UTC'],
-    ['attempt_running', watchingRecord(), 'Attempt 2 runs; it was started by dagain.'],
+    ['attempt_running', watchingRecord(), 'Attempt 2 was started by dagain at 2026-01-01 00:01:00 UTC.'],
     ['held', waitingRecord({ held: HELD }), 'ann paused it at 2026-01-01 00:00:00 UTC: "looking into it".'],
     ['gave_up', gaveUpRecord({ reason: 'stopped_by_person' }), 'what a person has stopped is not retried'],
     ['gave_up', givingUpRecord({ reason: 'clear_refused' }), '1 alert has not been accepted'],
@@ -119,6 +119,23 @@ describe('a run with a record', () => {
   });
 });
 
+describe('what Airflow shows is newer than what is kept', () => {
+  test.each([
+    [watchingRecord(), { ...FAILED, state: 'running' }, 'Attempt 2 runs.'],
+    [watchingRecord(), FAILED, 'Attempt 2 has failed in Airflow; the service has yet to see it.'],
+    [watchingRecord(), { ...FAILED, state: 'success' }, 'Attempt 2 has succeeded in Airflow'],
+    [watchingRecord(), { type: 'missing' }, 'Airflow knows no such run any more'],
+    [waitingRecord(), { ...FAILED, state: 'running' }, 'the pending retry is dropped, unspent'],
+    [waitingRecord(), { type: 'missing' }, 'the retry will be dropped'],
+  ])('%#: %o', async (record, seen, words) => {
+    const explanation = await explain(({ store, script }) => {
+      store.put(record);
+      script.observe = async () => seen as never;
+    });
+    expect(saysAll(explanation)).toContain(words);
+  });
+});
+
 describe('a run without a record', () => {
   test('never reported: says what is not wired', async () => {
     const explanation = await explain(() => {});
@@ -126,6 +143,15 @@ describe('a run without a record', () => {
     expect(explanation.because).toContain('Airflow shows the run failed at 2026-01-01 00:00:00 UTC.');
     expect(explanation.because).toContain('The policy allows 2 retries (built-in); none is used.');
     expect(explanation.advice.join()).toContain('DAGAIN_WATCH=on');
+    expect(saysAll(explanation)).not.toContain('may still come');
+  });
+
+  test('a failure of a moment ago may still be told', async () => {
+    const explanation = await explain(({ script, timers }) => {
+      const fingerprint = { ...FINGERPRINT, endedAtMs: timers.nowMs() - 5_000 };
+      script.observe = async () => ({ ...FAILED, fingerprint });
+    });
+    expect(explanation.because).toContain('It ended only 5 s ago: a callback may still come.');
   });
 
   test.each([

@@ -105,7 +105,7 @@ function waiting(record: RecordIn<'waiting'>, facts: Facts): Said {
       failureWords(record),
       ...budgetWords(record, facts),
       ...refusedNow(record, facts),
-      ...airflowTrouble(facts),
+      ...restartWords(facts),
       ...nextLookWords(record),
     ],
     advice,
@@ -129,15 +129,36 @@ function watching(record: RecordIn<'watching'>, facts: Facts): Said {
   const by = record.startedBy === 'person' ? 'a person' : 'dagain';
   return {
     verdict: 'attempt_running',
-    summary: `Attempt ${record.attempt} runs; it was started by ${by}.`,
+    summary: attemptWords(record, facts),
     because: [
-      `It was started at ${utc(record.clearedAtMs)}.`,
+      `Attempt ${record.attempt} was started by ${by} at ${utc(record.clearedAtMs)}.`,
       ...airflowWords(facts),
       ...budgetWords(record, facts),
       ...nextLookWords(record),
     ],
     advice: [],
   };
+}
+
+/** What is kept may be older than what Airflow shows: nobody has told, or the answer is on its way. */
+function attemptWords({ attempt }: RecordIn<'watching'>, { observation }: Facts): string {
+  const state = observation.type === 'found' ? observation.state : observation.type;
+  if (state === 'failed') return `Attempt ${attempt} has failed in Airflow; the service has yet to see it.`;
+  if (state === 'success') return `Attempt ${attempt} has succeeded in Airflow; the service has yet to see it.`;
+  if (state === 'missing') return `Attempt ${attempt} was started, but Airflow knows no such run any more.`;
+  return `Attempt ${attempt} runs.`;
+}
+
+/** A pending retry is for a run that has failed; whoever restarts it meanwhile wins. */
+function restartWords(facts: Facts): string[] {
+  const { observation } = facts;
+  if (observation.type === 'unavailable') return airflowTrouble(facts);
+  if (observation.type === 'missing') return ['Airflow knows no such run any more: the retry will be dropped.'];
+  if (observation.state === 'failed') return airflowTrouble(facts);
+  return [
+    ...airflowWords(facts),
+    'It has been restarted, or was never over: the pending retry is dropped, unspent, when it is looked at.',
+  ];
 }
 
 function failureWords(record: Pick<RunRecord, 'attempt' | 'failures'>): string {

@@ -9,6 +9,7 @@ import { count, shellWord, utc, withComment } from './words.ts';
 
 /** How far our clock and Airflow's may differ, and how long after a run's end its last word may come. */
 const SLACK_MS = 60_000;
+const FRESH_MS = 60_000;
 const STORE_OUT = 'The store cannot be reached: until it can, nothing is cleared, and callbacks are refused.';
 const DOCTOR = 'Run `dagain doctor`: it checks the store, Airflow and the permissions, and says what is missing.';
 
@@ -111,9 +112,23 @@ function failed(facts: Facts, shown: readonly string[]): Said {
   return {
     verdict: 'never_reported',
     summary: 'The run has failed, and nobody has told: the policy would retry it.',
-    because: [...because, nobody, capWords(policy.explained, judgement.failureClass, 0), ...pausedWords(facts)],
+    because: [
+      ...because,
+      nobody,
+      ...freshWords(facts),
+      capWords(policy.explained, judgement.failureClass, 0),
+      ...pausedWords(facts),
+    ],
     advice: adviceOnSilence(facts),
   };
+}
+
+/** A callback takes its time, and the tasks' own retries may still be under way. */
+function freshWords(facts: Facts): string[] {
+  const agoMs = facts.nowMs - failedAtMs(facts);
+  return agoMs < FRESH_MS
+    ? [`It ended only ${Math.max(0, Math.round(agoMs / 1_000))} s ago: a callback may still come.`]
+    : [];
 }
 
 function adviceOnSilence({ isWatching }: Facts): string[] {
