@@ -28,19 +28,25 @@ export function useRunList(served: Readonly<Record<string, string>>): RunList {
   const key = JSON.stringify(served);
   const isMany = (runs: readonly RunId[] | null) => runs === null || runs.length > MAX_SINGLES;
   const loaded = useLoaded(`runs ${key}`, (signal) => readRuns(api, served, signal), isMany);
-  const [changes, setChanges] = useState<ReadonlyMap<string, RunSummary | null>>(new Map());
+  const [changes, setChanges] = useState<ReadonlyMap<string, Change>>(new Map());
   const latest = useRef(served);
   latest.current = served;
+  const { data } = loaded;
 
-  // A whole load knows all that has changed before it.
-  useEffect(() => setChanges(new Map()), [loaded.data]);
+  useEffect(() => {
+    if (data !== null) setChanges((before) => new Map([...before].filter(([, change]) => isNewer(change, data))));
+  }, [data]);
 
   const refresh = useCallback(
-    async (run: RunId) => {
-      const now = await readOne(api, run);
-      setChanges((before) =>
-        new Map(before).set(idOf(run), now !== null && stillMatches(now, latest.current) ? now : null),
-      );
+    async (id: RunId) => {
+      const askedAtMs = performance.now();
+      const found = await readOne(api, id);
+      const run = found !== null && stillMatches(found, latest.current) ? found : null;
+      setChanges((before) => {
+        // Answers may overtake each other.
+        const isLate = (before.get(idOf(id))?.askedAtMs ?? 0) > askedAtMs;
+        return isLate ? before : new Map(before).set(idOf(id), { askedAtMs, run });
+      });
     },
     [api],
   );
@@ -53,9 +59,8 @@ export function useRunList(served: Readonly<Record<string, string>>): RunList {
     [live, refresh, loaded.reload],
   );
 
-  const { data } = loaded;
   return {
-    runs: data === null ? null : withChanges(data.runs, changes),
+    runs: data === null ? null : withChanges(data, changes),
     isComplete: data?.isComplete ?? true,
     error: loaded.error,
     reload: loaded.reload,
@@ -66,16 +71,32 @@ export function idOf(run: RunId): string {
   return `${run.dag_id}/${run.dag_run_id}`;
 }
 
-function withChanges(
-  runs: readonly RunSummary[],
-  changes: ReadonlyMap<string, RunSummary | null>,
-): readonly RunSummary[] {
-  if (changes.size === 0) return runs;
-  const kept = runs.filter((run) => !changes.has(idOf(run)));
-  return [...kept, ...[...changes.values()].filter((run) => run !== null)];
+interface Whole {
+  readonly runs: readonly RunSummary[];
+  readonly isComplete: boolean;
+  readonly startedAtMs: number;
 }
 
-async function readRuns(api: Api, served: Readonly<Record<string, string>>, signal: AbortSignal) {
+/** What one run was found to be since; null: it is gone, or belongs here no more. */
+interface Change {
+  readonly askedAtMs: number;
+  readonly run: RunSummary | null;
+}
+
+/** A load takes a while, and may have passed the place of a run before that changed. */
+function isNewer({ askedAtMs }: Change, { startedAtMs }: Whole): boolean {
+  return askedAtMs >= startedAtMs;
+}
+
+function withChanges(whole: Whole, changes: ReadonlyMap<string, Change>): readonly RunSummary[] {
+  const newer = new Map([...changes].filter(([, change]) => isNewer(change, whole)));
+  if (newer.size === 0) return whole.runs;
+  const kept = whole.runs.filter((run) => !newer.has(idOf(run)));
+  return [...kept, ...[...newer.values()].map(({ run }) => run).filter((run) => run !== null)];
+}
+
+async function readRuns(api: Api, served: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Whole> {
+  const startedAtMs = performance.now();
   const runs: RunSummary[] = [];
   let cursor: string | null = null;
   do {
@@ -84,7 +105,7 @@ async function readRuns(api: Api, served: Readonly<Record<string, string>>, sign
     runs.push(...page.runs);
     cursor = page.next_cursor;
   } while (cursor !== null && runs.length < MAX_RUNS);
-  return { runs, isComplete: cursor === null };
+  return { runs, isComplete: cursor === null, startedAtMs };
 }
 
 async function readOne(api: Api, run: RunId): Promise<RunSummary | null> {
