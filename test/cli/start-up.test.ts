@@ -62,3 +62,15 @@ test('what only traces need is loaded only with a collector', async () => {
     rmSync(folder, { recursive: true, force: true });
   }
 }, 30_000);
+
+test.each([[['--help']], [['runs', 'list', '--url', 'http://127.0.0.1:1']], [['completion', 'bash']]])(
+  '%j loads no part of the service, and little else',
+  async (command) => {
+    const loaded = await loadedBy({}, [join(ROOT, 'src/main.ts'), ...command]);
+    const own = loaded.filter((name) => /^\.\.?\//.test(name));
+    expect(own).toContain('./cli/commands.ts');
+    expect(own.filter((name) => /\/(app|http|engine|store|orchestrator|console)[./]/.test(name))).toEqual([]);
+    const packages = loaded.filter((name) => /^[a-z@][^:]*$/.test(name));
+    expect(packages.filter((name) => !['zod', 'yaml', 'process', 'buffer'].includes(name))).toEqual([]);
+  },
+);

@@ -30,7 +30,7 @@ describe('help', () => {
   test.each([
     ['serve --help', 'Run the service until SIGTERM or SIGINT; SIGHUP reads the policy file again.'],
     ['runs list -h', 'List the runs that are being retried, or were given up.'],
-    ['help runs pause', 'Hold runs: nothing is done for them until they are resumed.'],
+    ['help runs pause', 'Hold runs: nothing but their alerts is done for them until they are resumed.'],
     ['help runs', 'Usage: dagain runs <command>'],
     ['runs --help', 'Usage: dagain runs <command>'],
   ])('of one command or group: %s', async (line, first) => {

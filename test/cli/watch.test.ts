@@ -127,6 +127,11 @@ describe('runs watch of many', () => {
     }
   });
 
+  test('ends with 4 at once where nobody has been there yet', async () => {
+    const { code, err } = await dagain(['runs', 'watch'], { DAGAIN_URL: 'http://127.0.0.1:1' });
+    expect([code, err.includes('trying again')]).toEqual([4, false]);
+  });
+
   test('ends with 4 at once where the token is refused', async () => {
     const { code } = await dagain(['runs', 'watch'], {
       DAGAIN_URL: operated.url,

@@ -15,15 +15,15 @@ import { filterBody } from './filter.ts';
 const MOST_RUNS = 10_000;
 const MOST_RETRIES = 100;
 
-const OPERATIONS = {
-  pause: 'Hold runs: nothing is done for them until they are resumed.',
-  resume: 'Let runs go on that were paused; what is due is done at once.',
-  cancel: 'Give runs up without an alert: no further retry.',
-  'retry-now': 'Retry runs without waiting for their delay.',
-  grant: 'Allow runs more retries than the policy does.',
-  reset: 'Forget the count of runs: the next failure is their first.',
-} as const;
-type OperationName = keyof typeof OPERATIONS;
+const OPERATIONS = [
+  ['pause', 'Hold runs: nothing but their alerts is done for them until they are resumed.'],
+  ['resume', 'Let runs go on that were paused; what is due is done at once.'],
+  ['cancel', 'Give runs up without an alert: no further retry.'],
+  ['retry-now', 'Retry runs without waiting for their delay.'],
+  ['grant', 'Allow runs more retries than the policy does.'],
+  ['reset', 'Forget the count of runs: the next failure is their first.'],
+] as const;
+type OperationName = (typeof OPERATIONS)[number][0];
 
 const bulkOptions = {
   ...filterOptions,
@@ -42,9 +42,9 @@ const grantOptions = {
   ...options,
 };
 
-export const runOperations: readonly Command[] = Object.entries(OPERATIONS).map(([name, summary]) => {
+export const runOperations: readonly Command[] = OPERATIONS.map(([action, summary]) => {
   const about = {
-    words: `runs ${name}`,
+    words: `runs ${action}`,
     summary,
     details: [
       'One run by its ids, or all runs that a filter leaves in. Many runs are shown first, and asked about; where nobody is ' +
@@ -52,7 +52,6 @@ export const runOperations: readonly Command[] = Object.entries(OPERATIONS).map(
     ],
     args,
   };
-  const action = name as OperationName;
   if (action !== 'grant') {
     return command({ ...about, options, run: (given, context) => operate(action, undefined, given, context) });
   }

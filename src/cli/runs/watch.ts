@@ -51,18 +51,23 @@ export const runsWatch = command({
 
 /** Follows the service's events; a connection that ends is opened again, and what was missed meanwhile is read. */
 async function follow(client: ServiceClient, watch: Watch, { screen }: Context): Promise<0 | 1 | 3> {
-  for (let tries = 1; ; tries += 1) {
+  // In a row; what the service ends by itself, as when it stops, is none.
+  let failures = 0;
+  let wasThere = false;
+  for (;;) {
     try {
       for await (const { event, data } of client.events('/v1/events/stream')) {
         const changed = event === 'changed' ? Changed.safeParse(parsed(data)).data : undefined;
         if (event !== 'hello' && (changed === undefined || !watch.isOf(changed))) continue;
-        tries = 1;
         const ended = await watch.look(client);
+        failures = 0;
+        wasThere = true;
         if (ended !== null) return ended;
       }
     } catch (error) {
-      if (!isPassing(error) || tries >= MOST_TRIES) throw error;
-      if (tries === 1) screen.err(`dagain: ${error.message}; trying again\n`);
+      failures += 1;
+      if (!wasThere || !isPassing(error) || failures >= MOST_TRIES) throw error;
+      if (failures === 1) screen.err(`dagain: ${error.message}; trying again\n`);
     }
     await pause(PAUSE_MS);
   }
