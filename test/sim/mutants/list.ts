@@ -269,18 +269,6 @@ const LOST_STATE: readonly Mutant[] = [
     "count.countIs === 'unchecked';",
   ),
   mutant(
-    'after a give-up our own clear passes for a person',
-    'core/evidence.ts',
-    'if (count.earlierCount !== null) {',
-    'if (count.earlierCount !== null && clears.length < 0) {',
-  ),
-  mutant(
-    'what is reported of a given-up run is forgotten',
-    'core/transition/after-give-up.ts',
-    'return become({ ...record, failuresMeanwhile, dueAtMs: nowMs }',
-    'return become({ ...record, dueAtMs: nowMs }',
-  ),
-  mutant(
     'what we restarted is not looked for in the audit log',
     'engine/memory.ts',
     'for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {',
