@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { MUTANTS } from './mutants/list.ts';
 import { simulateSeeds } from './seeds.ts';
 import { simulate } from './simulate.ts';
 
+const SOURCES = join(import.meta.dirname, '../../src');
 const SEEDS = 2_000;
 const PER_TEST = 250;
 const BLOCKS = Array.from({ length: SEEDS / PER_TEST }, (_, index) => 1 + index * PER_TEST);
@@ -64,3 +68,12 @@ const INTERESTING = [
   'store: answer to compareAndSwap lost',
   'store: swap conflicts',
 ];
+
+test('each deliberate fault of the mutants still fits the sources, once', () => {
+  const misfits = MUTANTS.flatMap(({ name, patches }) =>
+    patches
+      .filter(({ file, search }) => readFileSync(join(SOURCES, file), 'utf8').split(search).length !== 2)
+      .map(({ file }) => `${name}: ${file}`),
+  );
+  expect(misfits).toEqual([]);
+});

@@ -85,8 +85,8 @@ const CORE: readonly Mutant[] = [
       },
       {
         file: 'engine/worker.ts',
-        search: 'record.dueAtMs !== null && record.dueAtMs <= clock.nowMs();',
-        replace: "(record.phase === 'clearing' || (record.dueAtMs !== null && record.dueAtMs <= clock.nowMs()));",
+        search: 'return dueAtMs !== null && dueAtMs <= clock.nowMs();',
+        replace: "return record.phase === 'clearing' || (dueAtMs !== null && dueAtMs <= clock.nowMs());",
       },
     ],
   },
@@ -176,7 +176,7 @@ const CORE: readonly Mutant[] = [
   mutant(
     'a run that is given up unseen is not known again',
     'core/transition/observed-confirming.ts',
-    'if (attemptStartedAtMs === null) return null;',
+    "if (attemptStartedAtMs === null || countIs === 'lost') return null;",
     'return null;',
   ),
   {
@@ -184,18 +184,13 @@ const CORE: readonly Mutant[] = [
     patches: [
       {
         file: 'core/record.ts',
-        search: 'if (record.held === null && record.dueAtMs !== null)',
-        replace: 'if (record.dueAtMs !== null)',
+        search: 'if (record.held === null) return record.dueAtMs;',
+        replace: 'if (record.schema === 1) return record.dueAtMs;',
       },
       {
         file: 'core/transition/observed.ts',
         search: "if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');",
         replace: '',
-      },
-      {
-        file: 'engine/worker.ts',
-        search: 'return record.held === null && record.dueAtMs !== null',
-        replace: 'return record.dueAtMs !== null',
       },
       { file: 'core/evidence.ts', search: 'if (record.held !== null) return false;', replace: '' },
     ],
