@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { installMissing } from './packages.ts';
 import { startSharedRedis } from './redis-server.ts';
 
 declare module 'vitest' {
@@ -10,6 +11,7 @@ declare module 'vitest' {
 
 /** Runs once before all test files; what it returns runs after them, also when tests have failed. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  installMissing(['redis-server', 'zsh', 'fish', 'script', 'curl']);
   const redis = await startSharedRedis();
   project.provide('redisUrl', redis.url);
   return () => redis.stop();

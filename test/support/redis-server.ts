@@ -1,9 +1,10 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { installMissing, isInstalled } from './packages.ts';
 
 const START_TIMEOUT_MS = 10_000;
 
@@ -133,26 +134,7 @@ export async function freePort(): Promise<number> {
 }
 
 function redisBinary(): string {
-  if (!isInstalled() && process.getuid?.() === 0 && isDebian()) installFromApt();
-  if (isInstalled()) return 'redis-server';
+  installMissing(['redis-server']);
+  if (isInstalled('redis-server')) return 'redis-server';
   throw new Error('These tests need redis-server (6 or later): install it so that it is on the PATH');
-}
-
-function installFromApt(): void {
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  for (const args of [['update'], ['install', '-y', 'redis-server']]) {
-    spawnSync('apt-get', args, { stdio: 'ignore', env: environment });
-  }
-}
-
-function isInstalled(): boolean {
-  return spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).status === 0;
-}
-
-function isDebian(): boolean {
-  try {
-    return /^ID(_LIKE)?=.*(debian|ubuntu)/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
 }
