@@ -32,12 +32,12 @@ const DagPattern = z.string().superRefine((text, context) => {
 });
 export const dagPattern = value(DagPattern.optional(), '<dag_id>', 'Only this Dag, or those of a glob: "etl_*".');
 
-/** Passed on as it is written, once it is known to be one. */
+/** Passed on as it is written, once it is one that the service takes: a whole number with its unit. */
 export const Duration = z
   .string()
   .refine(
-    (text) => parseDurationMs(text) !== null,
-    'must be a duration such as 30s, 5m, 2h, 7d or a number of seconds',
+    (text) => /^\d{1,9}(ms|s|m|h|d)$/.test(text) && parseDurationMs(text) !== null,
+    'must be a whole number with its unit, such as 30m, 2h or 7d',
   );
 
 const Phases = z

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { type Operated, startOperated, TOKEN } from './operated.ts';
 
@@ -23,6 +23,20 @@ async function answered(path: string): Promise<unknown> {
   const answer = await fetch(`${operated.url}${path}`, { headers: { authorization: `Bearer ${TOKEN}` } });
   expect(answer.status).toBe(200);
   return await answer.json();
+}
+
+/**
+ * That the command line prints what the API answers. The service goes on working meanwhile (a run that was given up is
+ * looked at again), so both are asked until nothing has happened between the two.
+ */
+async function expectTheAnswerOf(path: string, line: string): Promise<void> {
+  await vi.waitFor(
+    async () => {
+      const { out } = await run(line);
+      expect(JSON.parse(out)).toEqual(await answered(path));
+    },
+    { timeout: 20_000, interval: 100 },
+  );
 }
 
 const rowsOf = (out: string) =>
@@ -64,10 +78,8 @@ describe('runs list', () => {
   });
 
   test('prints with -o json what the service answers', async () => {
-    const { out } = await run('runs list -o json');
-    expect(JSON.parse(out)).toEqual(await answered('/v1/runs?view=summary'));
-    const full = await run('runs list -o json --view full');
-    expect(JSON.parse(full.out)).toEqual(await answered('/v1/runs'));
+    await expectTheAnswerOf('/v1/runs?view=summary', 'runs list -o json');
+    await expectTheAnswerOf('/v1/runs', 'runs list -o json --view full');
   });
 
   test('stops at the limit, says that there is more, and gives the cursor to scripts', async () => {
@@ -92,8 +104,7 @@ describe('runs show', () => {
   });
 
   test('prints with -o json what the service answers', async () => {
-    const { out } = await run('runs show etl_daily r1 -o json');
-    expect(JSON.parse(out)).toEqual(await answered('/v1/runs/etl_daily/r1'));
+    await expectTheAnswerOf('/v1/runs/etl_daily/r1', 'runs show etl_daily r1 -o json');
   });
 
   test('finds run ids with a time zone', async () => {
@@ -192,8 +203,7 @@ describe('Dags, events, stats and status', () => {
   });
 
   test('events are newest first, and as the service has them', async () => {
-    const { out } = await run('events --limit all -o json');
-    expect(JSON.parse(out)).toEqual(await answered('/v1/events?limit=500'));
+    await expectTheAnswerOf('/v1/events?limit=500', 'events --limit all -o json');
     expect((await run('events --since 1h --type gave_up --dag never_*')).out).toContain('max_retries_reached');
     expect((await run('events --by nobody')).out).toBe('Nothing like that happened.\n');
   });

@@ -103,7 +103,7 @@ describe('misuse ends with 2, one line that says what is wrong, and the way to t
     [['runs', 'lsit'], 'there is no command "runs lsit"; the nearest is "runs list"', 'runs'],
     [['runs', 'list', '--phas', 'waiting'], 'runs list has no option --phas; the nearest is --phase', 'runs list'],
     [['runs', 'list', '--limit', '0'], '--limit must be a whole number from 1 to 1000000', 'runs list'],
-    [['runs', 'list', '--older-than', 'soon'], /^--older-than must be a duration such as 30s/, 'runs list'],
+    [['runs', 'list', '--older-than', 'soon'], /^--older-than must be a whole number with its unit/, 'runs list'],
     [['runs', 'list', '--phase', 'waiting,done'], /^--phase must be one or several of confirming, /, 'runs list'],
     [['runs', 'list', '--class', 'x'], '--class must be task_error, infra, timeout or deadlock', 'runs list'],
     [['runs', 'pause', '--yes=no'], '--yes takes no value', 'runs pause'],
