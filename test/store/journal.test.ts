@@ -163,15 +163,15 @@ describe.each(storeHarnesses)('the journal of a RunStore: $name', ({ create }) =
     expect(entriesOf(entries).map(({ reason }) => reason)).toEqual(['after']);
   });
 
-  test.each(['', ' ', 'x', '-1', '1e3', '1-1-1', '9'.repeat(30), '1-1.x', '(1-1.0', '\u0000', "1' OR 1=1", '+', '$'])(
-    'a place that nobody has given is refused: %j',
-    async (place) => {
-      const invalid = { code: 'cursor_invalid' };
-      await expect(store.readJournal({ before: place, limit: 5 })).rejects.toMatchObject(invalid);
-      await expect(store.readJournal({ before: place, limit: 5, key: RUN })).rejects.toMatchObject(invalid);
-      await expect(store.readJournalAfter(place, 5)).rejects.toMatchObject(invalid);
-    },
-  );
+  test.each([
+    ...['', ' ', 'x', '-1', '1e3', '1-1-1', '9'.repeat(30), '1-1.x', '(1-1.0', '\u0000', "1' OR 1=1", '+', '$'],
+    ...['0-0.0', '0-0.15', '00-000.3'],
+  ])('a place that nobody has given is refused: %j', async (place) => {
+    const invalid = { code: 'cursor_invalid' };
+    await expect(store.readJournal({ before: place, limit: 5 })).rejects.toMatchObject(invalid);
+    await expect(store.readJournal({ before: place, limit: 5, key: RUN })).rejects.toMatchObject(invalid);
+    await expect(store.readJournalAfter(place, 5)).rejects.toMatchObject(invalid);
+  });
 
   test('it outlives the store that wrote it, and its records', async () => {
     await write(RUN, [journalEntry()]);

@@ -7,6 +7,8 @@ export interface Place {
 }
 
 const STREAM_ID = /^(\d{1,16})-(\d{1,16})$/;
+/** Before all entries: Redis gives it to none, and refuses to read what stands before it. */
+const BEGINNING = /^0+-0+$/;
 
 export function formatPlace({ streamId, shard }: Place): string {
   return `${streamId}.${shard}`;
@@ -15,7 +17,8 @@ export function formatPlace({ streamId, shard }: Place): string {
 /** @throws DagainError `cursor_invalid` */
 export function parsePlace(text: string): Place {
   const [streamId = '', shard = '', ...rest] = text.split('.');
-  if (!STREAM_ID.test(streamId) || !/^\d{1,2}$/.test(shard) || rest.length > 0) throw invalidCursor();
+  if (!STREAM_ID.test(streamId) || BEGINNING.test(streamId)) throw invalidCursor();
+  if (!/^\d{1,2}$/.test(shard) || rest.length > 0) throw invalidCursor();
   return { streamId, shard: Number(shard) };
 }
 
