@@ -59,6 +59,13 @@ export function createPauses({ store, clock, log, telemetry, onChange }: PausesD
     return await reading;
   }
 
+  function tell({ scope, action, actor, comment }: PauseRequest, entry: JournalEntry): void {
+    telemetry.happened(entry);
+    const about = { dag_id: scope === EVERYTHING ? null : scope, scope, action, actor, comment };
+    log.info(about, `operator: ${action} of ${scope === EVERYTHING ? 'everything' : 'a Dag'}`);
+    onChange();
+  }
+
   return {
     known,
     read,
@@ -72,13 +79,9 @@ export function createPauses({ store, clock, log, telemetry, onChange }: PausesD
       const wanted = action === 'pause' ? { scope, actor, comment, atMs } : null;
       const entry = entryOf(request, atMs);
       const changed = await store.setPause(scope, wanted, entry);
-      const paused = (await read()).find((pause) => pause.scope === scope) ?? null;
-      if (!changed) return { paused, changed };
-      telemetry.happened(entry);
-      const about = { dag_id: scope === EVERYTHING ? null : scope, scope, action, actor, comment };
-      log.info(about, `operator: ${action} of ${scope === EVERYTHING ? 'everything' : 'a Dag'}`);
-      onChange();
-      return { paused, changed };
+      // Before the read: where that fails, what has been changed is told all the same.
+      if (changed) tell(request, entry);
+      return { paused: (await read()).find((pause) => pause.scope === scope) ?? null, changed };
     },
   };
 }

@@ -5,6 +5,7 @@ import { EVERYTHING } from '../../src/core/pause.ts';
 import type { PauseRequest } from '../../src/engine/pauses.ts';
 import { FAILED_AT_MS, FAILURE, RUN, waitingRecord, watchingRecord } from '../support/records.ts';
 import { createHarness } from './harness.ts';
+import { OUTAGE } from './memory-store.ts';
 
 const NOW_MS = FAILED_AT_MS + 60_000;
 const SWEEP_MS = 60_000;
@@ -142,6 +143,26 @@ test('each change is noted once with who did it; what is so already changes noth
     { type: 'operated', action: 'pause', actor: 'ann', dagId: RUN.dagId, dagRunId: null },
     { type: 'operated', action: 'resume', actor: 'ann' },
   ]);
+});
+
+test('a pause that is set and cannot be read back is told all the same: in the log, in the figures, to who watches', async () => {
+  const { pauses, store, lines, counts, timers, desk } = setUp();
+  const heard: unknown[] = [];
+  desk.changes.listen({ changed: (runs) => heard.push(runs), ended: () => {} });
+  const { pauses: read } = store;
+  store.pauses = () => Promise.reject(OUTAGE);
+  await expect(pauses.set(request('pause'))).rejects.toBe(OUTAGE);
+  store.pauses = read;
+  // By less than it takes to hear of what another replica did.
+  await timers.advanceBy(500);
+  expect(heard).toEqual([null]);
+  expect(counts.get('happened operated paused_by_operator')).toBe(1);
+  expect(lines.filter(([level]) => level === 'info')).toMatchObject([
+    ['info', 'operator: pause of a Dag', { actor: 'ann' }],
+  ]);
+  // Asked again, it is so already, and is not told twice.
+  expect(await pauses.set(request('pause'))).toMatchObject({ changed: false, paused: { actor: 'ann' } });
+  expect(counts.get('happened operated paused_by_operator')).toBe(1);
 });
 
 test('what is known is at most two seconds old', async () => {
