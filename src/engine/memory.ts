@@ -1,3 +1,4 @@
+import { DagainError } from '../core/errors.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
 import type { Orchestrator } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
@@ -125,7 +126,7 @@ export function createMemory(deps: MemoryDeps): Memory {
 
   /** Most of what was cleared lately has ended well, and nothing of it is missing. */
   async function watchAnew(key: RunKey, clears: number): Promise<boolean> {
-    if ((await store.load(key)) !== null) return true;
+    if (await isKept(key)) return true;
     const seen = await deps.orchestrator.observe(key);
     if (seen.type === 'unavailable') return false;
     if (seen.type === 'missing' || seen.state === 'success') return true;
@@ -139,6 +140,16 @@ export function createMemory(deps: MemoryDeps): Memory {
     if (applied.before === null && applied.next !== null)
       log.warn(changeFields(key, applied, { clears }), 'restarted by us, not in the store');
     return true;
+  }
+
+  /** A record that cannot be read is there too: it is dealt with when it falls due, and must not stop the search. */
+  async function isKept(key: RunKey): Promise<boolean> {
+    try {
+      return (await store.load(key)) !== null;
+    } catch (error) {
+      if (error instanceof DagainError && error.code === 'store_corrupt') return true;
+      throw error;
+    }
   }
 
   async function note(): Promise<void> {

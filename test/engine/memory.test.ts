@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { DagainError } from '../../src/core/errors.ts';
 import type { OwnClears } from '../../src/orchestrator/port.ts';
 import { confirmingRecord, gaveUpRecord, RUN } from '../support/records.ts';
 import { createHarness, FAILED, gate } from './harness.ts';
@@ -82,6 +83,37 @@ test('runs that the store knows, given-up ones too, stay as they are', async () 
   await timers.advanceBy(1_000);
   await memory.stop();
   expect([store.get(RUN), store.get(OTHER)]).toEqual(before);
+});
+
+test('one record that cannot be read is there too, and does not end the search for the others', async () => {
+  const { memory, timers, store, log, asked } = setUp();
+  const { load } = store;
+  store.load = async (key) => {
+    if (key.dagId === RUN.dagId) throw new DagainError('store_corrupt', 'not JSON');
+    return await load(key);
+  };
+  const startMs = timers.nowMs();
+  log.answer = { type: 'found', clears: [RUN, OTHER].map((key) => ({ key, atMs: 1 })), isComplete: true };
+  memory.start();
+  await timers.advanceBy(60_000);
+  await memory.stop();
+  expect([store.get(RUN), store.get(OTHER)]).toMatchObject([null, { phase: 'watching', countIs: 'lost' }]);
+  // The search is over: everything is accounted for up to now, less how far clocks may differ.
+  expect(asked).toHaveLength(1);
+  expect(await store.readMark('accounted_for')).toBe(startMs + 60_000 - 20_000);
+});
+
+test('an outage between two runs ends the search until the next minute', async () => {
+  const { memory, timers, store, asked } = setUp();
+  const { load } = store;
+  store.load = () => Promise.reject(OUTAGE);
+  memory.start();
+  await timers.advanceBy(1_000);
+  store.load = load;
+  await timers.advanceBy(60_000);
+  await memory.stop();
+  expect(asked).toHaveLength(2);
+  expect(store.get(RUN)).toMatchObject({ phase: 'watching' });
 });
 
 describe('a store that has lost data under a running service', () => {
