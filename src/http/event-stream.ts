@@ -52,7 +52,10 @@ export function eventStreamRoute({ changes, clock, version, mode }: EventStreamD
   function serve(response: Response): void {
     open.add(response);
     let cancelPing = () => {};
+    let stopListening = () => {};
     const send = (text: string) => {
+      // Where the reader is stalled, its end and its close are far apart.
+      if (response.writableEnded) return;
       if (response.writableLength > MAX_UNREAD) response.destroy();
       else response.write(text);
     };
@@ -60,16 +63,20 @@ export function eventStreamRoute({ changes, clock, version, mode }: EventStreamD
       send(': ping\n\n');
       cancelPing = clock.schedule(PING_MS, ping);
     };
-    send(eventText('hello', { version, mode, now: isoTime(clock.nowMs()) }));
-    cancelPing = clock.schedule(PING_MS, ping);
-    const stopListening = changes.listen({
-      changed: (runs) => send(eventText('changed', { runs: runsOf(runs) })),
-      ended: () => response.end(),
-    });
     response.on('close', () => {
       cancelPing();
       stopListening();
       open.delete(response);
+    });
+    send(eventText('hello', { version, mode, now: isoTime(clock.nowMs()) }));
+    cancelPing = clock.schedule(PING_MS, ping);
+    // May end at once.
+    stopListening = changes.listen({
+      changed: (runs) => send(eventText('changed', { runs: runsOf(runs) })),
+      ended: () => {
+        cancelPing();
+        response.end();
+      },
     });
   }
 
