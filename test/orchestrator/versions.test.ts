@@ -21,6 +21,7 @@ import {
 const network = useNetwork();
 const READ = '/dags/:dag/dagRuns/:run';
 const TEN_MINUTES = 600_000;
+const WHOLE = { mode: 'all_tasks', runOnLatestVersion: false } as const;
 
 const paths = (sent: readonly Sent[]) => sent.map(({ method, path }) => `${method} ${path}`);
 
@@ -186,24 +187,42 @@ describe('an upgrade', () => {
     });
   });
 
-  test('makes a refused clear one that was not applied', async () => {
+  const refusals = [
+    ['405', () => HttpResponse.json({ detail: 'Method Not Allowed' }, { status: 405 })],
+    ['422', () => HttpResponse.json({ detail: 'no' }, { status: 422 })],
+    ['404 of the route', removed],
+  ] as const;
+
+  test.each(refusals)('makes a clear that is refused with %s one that was not applied', async (_name, refuse) => {
+    const { airflow, clears } = await upgraded(refuse, () => HttpResponse.json(runJson(CLEARED)));
+    expect(await airflow.clear(KEY, WHOLE)).toMatchObject({ type: 'not_applied', reason: 'unexpected_answer' });
+    expect(clears).toHaveLength(1);
+    expect(await airflow.clear(KEY, WHOLE)).toMatchObject({ type: 'accepted' });
+    expect(paths(clears)[1]).toBe(`POST /api/v2${RUN_PATH}/clear`);
+  });
+
+  test.each(refusals)('makes a rehearsal that is refused with %s one to repeat', async (_name, refuse) => {
+    const { airflow, clears } = await upgraded(refuse, () => HttpResponse.json({ task_instances: [{}, {}] }));
+    expect(await airflow.rehearse(KEY, WHOLE)).toMatchObject({ type: 'not_applied', reason: 'unexpected_answer' });
+    expect(clears).toHaveLength(1);
+    expect(await airflow.rehearse(KEY, WHOLE)).toEqual({ type: 'rehearsed', tasks: 2 });
+    expect(paths(clears)[1]).toBe(`POST /api/v2${RUN_PATH}/clear`);
+  });
+
+  /** Believed to be Airflow 2, which it was when it was asked last; it is Airflow 3 by now. */
+  async function upgraded(olderClear: () => Response, newerClear: () => Response) {
     const clears: Sent[] = [];
-    const request = { mode: 'all_tasks', runOnLatestVersion: false } as const;
     network.use(
       ...versionHandlers('2.11.2'),
       on('GET', `/api/v1${READ}`, [], () => HttpResponse.json(olderRunJson())),
     );
     const airflow = open();
     await airflow.observe(KEY);
-    const notAllowed = () => HttpResponse.json({ detail: 'Method Not Allowed' }, { status: 405 });
     network.use(
       ...versionHandlers('3.3.2'),
-      on('POST', `/api/v1${READ}/clear`, clears, notAllowed),
-      on('POST', `/api/v2${READ}/clear`, clears, () => HttpResponse.json(runJson(CLEARED))),
+      on('POST', `/api/v1${READ}/clear`, clears, olderClear),
+      on('POST', `/api/v2${READ}/clear`, clears, newerClear),
     );
-    expect(await airflow.clear(KEY, request)).toMatchObject({ type: 'not_applied', reason: 'unexpected_answer' });
-    expect(clears).toHaveLength(1);
-    expect(await airflow.clear(KEY, request)).toMatchObject({ type: 'accepted' });
-    expect(paths(clears)[1]).toBe(`POST /api/v2${RUN_PATH}/clear`);
-  });
+    return { airflow, clears };
+  }
 });

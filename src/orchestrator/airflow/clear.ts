@@ -29,8 +29,7 @@ export async function clearRun(
   const { name, result } = await client.call(callFor(version, key, request), limit);
   if (result.type === 'answer') {
     if (clearedNoTask(name, result)) return { type: 'accepted', run: await readBack({ client, versions }, key, limit) };
-    const outcome = outcomeOf(name, result, key);
-    return contradicts(result, key) ? lookAgain(versions, version, outcome) : outcome;
+    return await lookAgain(versions, version, result, key, outcomeOf(name, result, key));
   }
   const { reason, detail, retryAfterMs } = result;
   return result.sent ? { type: 'unknown', reason, detail } : { type: 'not_applied', reason, detail, retryAfterMs };
@@ -63,7 +62,14 @@ function clearFailedTasks(api: AirflowVersion['api'], key: RunKey, isDryRun: boo
 }
 
 /** A refusal by another Airflow than the request was made for is not its last word. */
-async function lookAgain(versions: Versions, used: AirflowVersion, outcome: ClearOutcome): Promise<ClearOutcome> {
+export async function lookAgain<Outcome extends ClearOutcome>(
+  versions: Versions,
+  used: AirflowVersion,
+  answer: HttpAnswer,
+  key: RunKey,
+  outcome: Outcome,
+): Promise<Outcome | Extract<ClearOutcome, { type: 'not_applied' }>> {
+  if (!contradicts(answer, key)) return outcome;
   versions.doubt();
   if (outcome.type !== 'refused') return outcome;
   const now = await versions.current();

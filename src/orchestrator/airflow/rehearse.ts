@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { ClearRequest, Rehearsal } from '../port.ts';
 import { describe } from './answers.ts';
-import { type ClearDeps, callFor, refusedOutcome } from './clear.ts';
+import { type ClearDeps, callFor, lookAgain, refusedOutcome } from './clear.ts';
 import type { TimeLimit } from './time-limit.ts';
 
 const Tasks = z.object({ task_instances: z.array(z.unknown()), total_entries: z.int().nonnegative().optional() });
@@ -32,7 +32,7 @@ export async function rehearseClear(
     const detail = describe(name, result);
     return { type: 'not_applied', reason: 'unexpected_answer', detail, retryAfterMs: null };
   }
-  const outcome = refusedOutcome(name, result, key);
+  const outcome = await lookAgain(versions, version, result, key, refusedOutcome(name, result, key));
   if (outcome.type !== 'unknown') return outcome;
   const { reason, detail } = outcome;
   return { type: 'not_applied', reason, detail, retryAfterMs: result.retryAfterMs };
