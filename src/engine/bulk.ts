@@ -38,6 +38,7 @@ export type BulkAnswer =
   | { readonly type: 'too_many'; readonly matched: number }
   | {
       readonly type: 'done';
+      /** All of them, also those beyond what one call acts on. */
       readonly matched: number;
       readonly changed: number;
       readonly outcomes: readonly { readonly decision: Decision; readonly reason: Reason; readonly count: number }[];
@@ -64,20 +65,22 @@ export interface BulkDeps {
 type Acted = Pick<OperationAnswer, 'decision' | 'reason' | 'isChanged'>;
 
 export function createBulk({ store, operations, policies, clock, log }: BulkDeps): Bulk {
-  async function find(filter: RunFilter, nowMs: number): Promise<{ records: RunRecord[]; isComplete: boolean }> {
+  /** Counts all that match, and keeps as many as one call acts on. */
+  async function find(filter: RunFilter, nowMs: number): Promise<{ records: RunRecord[]; matched: number }> {
     const records: RunRecord[] = [];
+    let matched = 0;
     let from = beginOf(filter);
     do {
       const page = await store.list(from, PAGE);
       for (const { value } of page.records) {
-        if (isBeyond(value, filter)) return { records, isComplete: true };
+        if (isBeyond(value, filter)) return { records, matched };
         if (!matchesFilter(value, filter, nowMs)) continue;
-        if (records.length === MAX_BULK_RUNS) return { records, isComplete: false };
-        records.push(value);
+        matched += 1;
+        if (matched <= MAX_BULK_RUNS) records.push(value);
       }
       from = page.next;
     } while (from !== null);
-    return { records, isComplete: true };
+    return { records, matched };
   }
 
   async function preview(record: RunRecord, event: Operated, nowMs: number): Promise<Acted> {
@@ -89,8 +92,7 @@ export function createBulk({ store, operations, policies, clock, log }: BulkDeps
   return {
     async act({ filter, event, isDryRun, maxRuns }) {
       const nowMs = clock.nowMs();
-      const { records, isComplete } = await find(filter, nowMs);
-      const matched = records.length;
+      const { records, matched } = await find(filter, nowMs);
       if (maxRuns !== null && matched > maxRuns) return { type: 'too_many', matched };
       // What has changed so that it is not meant any more is left alone: it was not in what the person has seen.
       const isMeant = (record: RunRecord) => matchesFilter(record, filter, nowMs);
@@ -106,7 +108,7 @@ export function createBulk({ store, operations, policies, clock, log }: BulkDeps
         const { decision, reason } = acted[index] ?? LEFT_ALONE;
         return { key: keyOf(record), phase: record.phase, decision, reason };
       });
-      return { type: 'done', matched, changed, outcomes: tally(acted), sample, isComplete };
+      return { type: 'done', matched, changed, outcomes: tally(acted), sample, isComplete: matched <= MAX_BULK_RUNS };
     },
   };
 }

@@ -44,7 +44,9 @@ type BulkBody = z.infer<typeof BulkBody>;
 
 export const BulkView = z.object({
   dry_run: z.boolean(),
-  matched: z.int(),
+  matched: z
+    .int()
+    .describe(`All that match, also where these are more than the ${MAX_BULK_RUNS} that one call acts on.`),
   changed: z.int().describe('With `dry_run`: that would change.'),
   outcomes: z.array(z.object({ decision: z.enum(DECISIONS), reason: z.enum(REASONS), count: z.int() })),
   sample: z

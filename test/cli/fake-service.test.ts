@@ -113,20 +113,22 @@ describe('runs that come while somebody acts on many', () => {
     );
     const sent = asked.map(({ body }) => body as { dry_run: boolean; max_runs: number });
     expect(sent.map(({ dry_run, max_runs }) => [dry_run, max_runs])).toEqual([
-      [true, 10_000],
+      [true, 1_000_000],
       [false, 2],
-      [true, 10_000],
+      [true, 1_000_000],
       [false, 3],
     ]);
   });
 
   test('and more than one call takes are told of', async () => {
-    const { url } = await fake(({ body }) => {
+    const { url, asked } = await fake(({ body }) => {
       const { dry_run } = body as { dry_run: boolean };
-      return [200, { ...view(10_000, dry_run), is_complete: false }];
+      return [200, { ...view(10_000, dry_run), matched: 12_000, is_complete: false }];
     });
-    const { code, err } = await dagain(['runs', 'pause', '--dag', '*', '--yes'], { DAGAIN_URL: url });
-    expect([code, err]).toEqual([0, 'dagain: more than 10000 runs match; the others were not looked at\n']);
+    const { code, out, err } = await dagain(['runs', 'pause', '--all', '--yes'], { DAGAIN_URL: url });
+    expect([code, err]).toEqual([0, 'dagain: more than 10000 runs match; the others are as they were\n']);
+    expect(out).toMatch(/pause would change 10000 runs of 12000:[\s\S]*pause: 10000 runs of 12000 changed\n$/);
+    expect(asked.map(({ body }) => (body as { max_runs: number }).max_runs)).toEqual([1_000_000, 12_000]);
   });
 });
 

@@ -159,16 +159,30 @@ describe('one action on many runs', () => {
     expect(await desk.bulk.act(request('pause', { dagId: 'etl_a' }))).toMatchObject({ matched: 2, changed: 1 });
   });
 
-  test('at most ten thousand runs at a time', async () => {
-    const { desk, store } = createHarness();
-    const one = waitingRecord({ dagId: 'big' });
-    for (let n = 0; n < 10_001; n += 1) store.put({ ...one, dagRunId: `r${n}` });
-    const list = store.list;
-    // The memory store sorts all of it for each page.
-    const all = await list(null, 20_000);
-    store.list = async () => all;
-    const answer = await desk.bulk.act(request('pause', {}, { isDryRun: true }));
-    expect(answer).toMatchObject({ matched: 10_000, changed: 10_000, isComplete: false });
-    expect(answer).toHaveProperty('sample.length', 20);
-  }, 30_000);
+  describe('where more match than one call acts on', () => {
+    function setUpMany() {
+      const harness = createHarness();
+      const one = waitingRecord({ dagId: 'big' });
+      for (let n = 0; n < 10_001; n += 1) harness.store.put({ ...one, dagRunId: `r${n}` });
+      const list = harness.store.list;
+      // The memory store sorts all of it for each page.
+      const all = list(null, 20_000);
+      harness.store.list = () => all;
+      return harness;
+    }
+
+    test('the first ten thousand are acted on, and all are counted', async () => {
+      const { desk } = setUpMany();
+      const answer = await desk.bulk.act(request('pause', {}, { isDryRun: true }));
+      expect(answer).toMatchObject({ matched: 10_001, changed: 10_000, isComplete: false });
+      expect(answer).toHaveProperty('sample.length', 20);
+    }, 30_000);
+
+    test('the number that was expected holds for all of them', async () => {
+      const { desk, store } = setUpMany();
+      const answer = await desk.bulk.act(request('pause', {}, { maxRuns: 10_000 }));
+      expect(answer).toEqual({ type: 'too_many', matched: 10_001 });
+      expect(store.swaps).toBe(0);
+    }, 30_000);
+  });
 });

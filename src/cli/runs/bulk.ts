@@ -5,8 +5,10 @@ import type { Answer, ServiceClient } from '../service/client.ts';
 import { BulkView } from '../service/views.ts';
 import { phaseColour } from './columns.ts';
 
-/** Looked at in one call at most. */
+/** Acted on in one call at most. */
 const MOST_RUNS = 10_000;
+/** As much as the service takes: a preview is to show how many match, whatever their number. */
+const NO_BOUND = 1_000_000;
 const BULK_PATH = '/v1/runs/bulk';
 
 export interface BulkOperation {
@@ -32,7 +34,7 @@ export async function operateOnMany(operation: BulkOperation): Promise<ExitCode>
     throw new CommandError(2, 'nobody is there to confirm it: --yes does it without asking, --dry-run only shows');
   }
   for (;;) {
-    const preview = await send(true, maxRuns ?? MOST_RUNS);
+    const preview = await send(true, maxRuns ?? NO_BOUND);
     const { matched, changed } = preview.value;
     if (isDryRun) return report(preview, operation);
     if (changed === 0) return report(preview, operation);
@@ -44,7 +46,7 @@ export async function operateOnMany(operation: BulkOperation): Promise<ExitCode>
     try {
       // Whoever wants no question and has said which runs means those that have come since, too.
       const isMeant = isSure && Object.keys(body.filter).length > 0;
-      return report(await send(false, maxRuns ?? (isMeant ? MOST_RUNS : matched)), operation);
+      return report(await send(false, maxRuns ?? (isMeant ? NO_BOUND : matched)), operation);
     } catch (error) {
       // More have come since: they were not shown, so that nobody can have meant them.
       const hasGrown = error instanceof CommandError && error.code === 'more_runs_than_expected';
@@ -65,7 +67,7 @@ function report({ json, value }: Answer<BulkView>, { isJson, isDryRun, body, con
   else if (matched === 0) context.screen.out('No run matches.\n');
   else if (isDryRun || value.dry_run) context.screen.out(previewText(value, body.action, context));
   else context.screen.out(`${body.action}: ${runs(changed)} of ${matched} changed\n`);
-  if (!isComplete) context.screen.err(`dagain: more than ${MOST_RUNS} runs match; the others were not looked at\n`);
+  if (!isComplete) context.screen.err(`dagain: more than ${MOST_RUNS} runs match; the others are as they were\n`);
   return changed === 0 ? 3 : 0;
 }
 

@@ -19,7 +19,7 @@ export interface BulkDialogProps {
   readonly onDone: () => void;
 }
 
-/** More than the service takes: the preview is to show how many match, whatever their number. */
+/** As much as the service takes: the preview is to show how many match, whatever their number. */
 const NO_BOUND = 1_000_000;
 
 /** Shows what an action would do to all runs that match, and does it. */
