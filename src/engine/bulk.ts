@@ -9,6 +9,7 @@ import type { Log } from './log.ts';
 import type { OperationAnswer, Operations } from './operations.ts';
 import type { PolicySource } from './policy-source.ts';
 import { beginOf, isBeyond, matchesFilter, type RunFilter } from './run-filter.ts';
+import { createTurns } from './turns.ts';
 
 /** Runs that one call acts on at most. */
 export const MAX_BULK_RUNS = 10_000;
@@ -16,6 +17,8 @@ const PAGE = 500;
 /** Swaps under way at a time: many wait for one write of the store together, and callbacks still get through. */
 const CONCURRENCY = 16;
 const SAMPLE = 20;
+/** One call reads all runs and may change many: they take turns, and so many may wait. */
+const MAX_WAITING = 8;
 
 export interface BulkRequest {
   readonly filter: RunFilter;
@@ -35,20 +38,22 @@ export interface BulkOutcome {
 }
 
 export type BulkAnswer =
-  | { readonly type: 'too_many'; readonly matched: number }
-  | {
-      readonly type: 'done';
-      /** All of them, also those beyond what one call acts on. */
-      readonly matched: number;
-      readonly changed: number;
-      readonly outcomes: readonly { readonly decision: Decision; readonly reason: Reason; readonly count: number }[];
-      /** The first 20, ordered by ids. */
-      readonly sample: readonly BulkOutcome[];
-      /** False: there are more that match; ask again. */
-      readonly isComplete: boolean;
-    };
+  /** Nothing was done: too many others wait already. */
+  { readonly type: 'busy' } | { readonly type: 'too_many'; readonly matched: number } | BulkDone;
 
-/** One action on all runs that a filter leaves in. */
+export interface BulkDone {
+  readonly type: 'done';
+  /** All of them, also those beyond what one call acts on. */
+  readonly matched: number;
+  readonly changed: number;
+  readonly outcomes: readonly { readonly decision: Decision; readonly reason: Reason; readonly count: number }[];
+  /** The first 20, ordered by ids. */
+  readonly sample: readonly BulkOutcome[];
+  /** False: there are more that match; ask again. */
+  readonly isComplete: boolean;
+}
+
+/** One action on all runs that a filter leaves in; one call at a time, the others wait. */
 export interface Bulk {
   /** @throws DagainError `store_unavailable` or `store_contention`: some may have been acted on; asking again is safe. */
   act(request: BulkRequest): Promise<BulkAnswer>;
@@ -62,25 +67,29 @@ export interface BulkDeps {
   readonly log: Log;
 }
 
+type Found = Pick<BulkOutcome, 'key' | 'phase'>;
 type Acted = Pick<OperationAnswer, 'decision' | 'reason' | 'isChanged'>;
 
 export function createBulk({ store, operations, policies, clock, log }: BulkDeps): Bulk {
-  /** Counts all that match, and keeps as many as one call acts on. */
-  async function find(filter: RunFilter, nowMs: number): Promise<{ records: RunRecord[]; matched: number }> {
-    const records: RunRecord[] = [];
+  const turns = createTurns();
+
+  /** Visits as many of those that match as one call acts on, page by page, and counts all. */
+  async function visitMatching(
+    filter: RunFilter,
+    nowMs: number,
+    visit: (records: readonly RunRecord[]) => Promise<void> | void,
+  ): Promise<number> {
     let matched = 0;
     let from = beginOf(filter);
     do {
       const page = await store.list(from, PAGE);
-      for (const { value } of page.records) {
-        if (isBeyond(value, filter)) return { records, matched };
-        if (!matchesFilter(value, filter, nowMs)) continue;
-        matched += 1;
-        if (matched <= MAX_BULK_RUNS) records.push(value);
-      }
-      from = page.next;
+      const records = page.records.map(({ value }) => value);
+      const matching = records.filter((record) => matchesFilter(record, filter, nowMs));
+      await visit(matching.slice(0, Math.max(0, MAX_BULK_RUNS - matched)));
+      matched += matching.length;
+      from = records.some((record) => isBeyond(record, filter)) ? null : page.next;
     } while (from !== null);
-    return { records, matched };
+    return matched;
   }
 
   async function preview(record: RunRecord, event: Operated, nowMs: number): Promise<Acted> {
@@ -89,38 +98,77 @@ export function createBulk({ store, operations, policies, clock, log }: BulkDeps
     return { decision, reason, isChanged: next !== record };
   }
 
+  async function previewAll({ filter, event, maxRuns }: BulkRequest): Promise<BulkAnswer> {
+    const nowMs = clock.nowMs();
+    const tally = createTally();
+    const matched = await visitMatching(filter, nowMs, async (records) => {
+      const acted = await mapSome(records, (record) => preview(record, event, nowMs));
+      tally.add(records.map(foundIn), acted);
+    });
+    return isBeyondMost(matched, maxRuns) ? { type: 'too_many', matched } : tally.answer(matched);
+  }
+
+  async function actOnAll({ filter, event, maxRuns }: BulkRequest): Promise<BulkAnswer> {
+    const nowMs = clock.nowMs();
+    // Records may be long, and there may be ten thousand of them.
+    const found: Found[] = [];
+    const matched = await visitMatching(filter, nowMs, (records) => void found.push(...records.map(foundIn)));
+    if (isBeyondMost(matched, maxRuns)) return { type: 'too_many', matched };
+    // What has changed so that it is not meant any more is left alone: it was not in what the person has seen.
+    const isMeant = (record: RunRecord) => matchesFilter(record, filter, nowMs);
+    const acted = await mapSome(found, async ({ key }): Promise<Acted> => {
+      const answer = await operations.actWhile(key, event, isMeant);
+      if (answer === null) return LEFT_ALONE;
+      const { decision, reason, isChanged } = answer;
+      return { decision, reason, isChanged };
+    });
+    const tally = createTally();
+    tally.add(found, acted);
+    const answer = tally.answer(matched);
+    const { action, actor, comment } = event;
+    log.info({ action, actor, comment, matched, changed: answer.changed }, `operator: ${action} of many runs`);
+    return answer;
+  }
+
   return {
-    async act({ filter, event, isDryRun, maxRuns }) {
-      const nowMs = clock.nowMs();
-      const { records, matched } = await find(filter, nowMs);
-      if (maxRuns !== null && matched > maxRuns) return { type: 'too_many', matched };
-      // What has changed so that it is not meant any more is left alone: it was not in what the person has seen.
-      const isMeant = (record: RunRecord) => matchesFilter(record, filter, nowMs);
-      const acted = await mapSome(records, async (record) =>
-        isDryRun
-          ? await preview(record, event, nowMs)
-          : ((await operations.actWhile(keyOf(record), event, isMeant)) ?? LEFT_ALONE),
-      );
-      const changed = acted.filter(({ isChanged }) => isChanged).length;
-      const { action, actor, comment } = event;
-      if (!isDryRun) log.info({ action, actor, comment, matched, changed }, `operator: ${action} of many runs`);
-      const sample = records.slice(0, SAMPLE).map((record, index) => {
-        const { decision, reason } = acted[index] ?? LEFT_ALONE;
-        return { key: keyOf(record), phase: record.phase, decision, reason };
-      });
-      return { type: 'done', matched, changed, outcomes: tally(acted), sample, isComplete: matched <= MAX_BULK_RUNS };
+    async act(request) {
+      if (turns.taken() > MAX_WAITING) return { type: 'busy' };
+      return await turns.take(() => (request.isDryRun ? previewAll(request) : actOnAll(request)));
     },
   };
 }
 
 const LEFT_ALONE: Acted = { decision: 'stale', reason: 'superseded', isChanged: false };
 
-function tally(acted: readonly Acted[]) {
-  const groups = Map.groupBy(acted, ({ decision, reason }) => `${decision} ${reason}`);
-  return [...groups.values()].flatMap((group) => {
-    const [first] = group;
-    return first === undefined ? [] : [{ decision: first.decision, reason: first.reason, count: group.length }];
-  });
+function foundIn(record: RunRecord): Found {
+  return { key: keyOf(record), phase: record.phase };
+}
+
+function isBeyondMost(matched: number, maxRuns: number | null): boolean {
+  return maxRuns !== null && matched > maxRuns;
+}
+
+/** Counts what became of runs, in the order of their ids. */
+function createTally() {
+  const outcomes = new Map<string, { decision: Decision; reason: Reason; count: number }>();
+  const sample: BulkOutcome[] = [];
+  let changed = 0;
+  return {
+    add(found: readonly Found[], acted: readonly Acted[]): void {
+      for (const [index, { decision, reason, isChanged }] of acted.entries()) {
+        const outcome = outcomes.get(`${decision} ${reason}`) ?? { decision, reason, count: 0 };
+        outcome.count += 1;
+        outcomes.set(`${decision} ${reason}`, outcome);
+        if (isChanged) changed += 1;
+        const run = found[index];
+        if (run !== undefined && sample.length < SAMPLE) sample.push({ ...run, decision, reason });
+      }
+    },
+    answer: (matched: number): BulkDone => ({
+      ...{ type: 'done', matched, changed, outcomes: [...outcomes.values()], sample },
+      isComplete: matched <= MAX_BULK_RUNS,
+    }),
+  };
 }
 
 /** As `Promise.all` over all items, some at a time; begins no further one after a failure. */
@@ -140,6 +188,8 @@ async function mapSome<T, R>(items: readonly T[], work: (item: T) => Promise<R>)
       }
     }
   }
-  await Promise.all(Array.from({ length: CONCURRENCY }, run));
+  // Whoever is told of a failure may ask again at once: nothing of this call is then still under way.
+  const ended = await Promise.allSettled(Array.from({ length: CONCURRENCY }, run));
+  for (const one of ended) if (one.status === 'rejected') throw one.reason;
   return results;
 }

@@ -78,6 +78,10 @@ async function act(bulk: Bulk, request: Request, response: Response): Promise<vo
   const body = parseWith(BulkBody, parseJson(await readBody(request, response)), 'invalid_body');
   const { filter, dry_run: isDryRun, max_runs: maxRuns = null } = body;
   const answer = await bulk.act({ filter: toRunFilter(filter), event: toEvent(body), isDryRun, maxRuns });
+  if (answer.type === 'busy') {
+    const detail = 'One call acts on many runs at a time, and enough others wait: nothing was done';
+    throw new HttpProblem('too_many_bulk_calls', detail, { headers: { 'Retry-After': '5' } });
+  }
   if (answer.type === 'too_many') {
     const detail = `${answer.matched} runs match, max_runs is ${maxRuns}: nothing was done`;
     throw new HttpProblem('more_runs_than_expected', detail);

@@ -93,11 +93,12 @@ const runs = {
   '/v1/runs/bulk': {
     post: post('BulkBody', {
       id: 'runs-bulk',
-      summary: 'One action on all runs that a filter leaves in, or its preview.',
+      summary: 'One action on all runs that a filter leaves in, or its preview; one call at a time, the others wait.',
       tag: 'runs',
       answers: {
         200: json('What was done, or with `dry_run` what would be.', 'BulkView'),
         409: problem('More runs match than `max_runs`; nothing was done (`more_runs_than_expected`).'),
+        429: problem('Enough other calls wait already; nothing was done (`too_many_bulk_calls`).'),
       },
     }),
   },

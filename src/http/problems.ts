@@ -19,6 +19,7 @@ export const PROBLEMS = {
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body is not in a supported format' },
   expectation_failed: { status: 417, title: 'The expectation cannot be met' },
+  too_many_bulk_calls: { status: 429, title: 'Too many calls wait to act on many runs' },
   too_many_streams: { status: 429, title: 'Too many streams are open' },
   headers_too_large: { status: 431, title: 'The headers are too large' },
   internal_error: { status: 500, title: 'The service failed' },

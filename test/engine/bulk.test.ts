@@ -159,6 +159,82 @@ describe('one action on many runs', () => {
     expect(await desk.bulk.act(request('pause', { dagId: 'etl_a' }))).toMatchObject({ matched: 2, changed: 1 });
   });
 
+  test('a failure is told of when nothing of the call is under way any more', async () => {
+    const { desk, store, timers } = setUp();
+    const held = gate();
+    store.beforeSwap = async ({ dagRunId }) => {
+      if (dagRunId === 'r1') throw new Error('the store is out');
+      await held.passed;
+    };
+    const ended = desk.bulk.act(request('pause', { dagId: 'etl_a' })).catch(() => 'ended');
+    await timers.advanceBy(0);
+    expect(await Promise.race([ended, 'under way'])).toBe('under way');
+    held.open();
+    expect(await ended).toBe('ended');
+    expect(store.get({ dagId: 'etl_a', dagRunId: 'r2' })?.held).toMatchObject({ actor: 'ann' });
+  });
+
+  test('a preview decides page by page, and keeps no page', async () => {
+    const { desk, store, policies } = createHarness();
+    for (let n = 0; n < 501; n += 1) store.put(waitingRecord({ dagId: 'big', dagRunId: `r${n}` }));
+    const { list } = store;
+    const { rulesFor } = policies;
+    const steps: ('page' | 'decided')[] = [];
+    store.list = (after, limit) => {
+      steps.push('page');
+      return list(after, limit);
+    };
+    policies.rulesFor = (dagId, override) => {
+      steps.push('decided');
+      return rulesFor(dagId, override);
+    };
+    expect(await desk.bulk.act(request('cancel', {}, { isDryRun: true }))).toMatchObject({ matched: 501 });
+    expect(steps.lastIndexOf('page')).toBe(501);
+  });
+
+  describe('calls take turns', () => {
+    test('in the order of asking, also after one that fails', async () => {
+      const { desk, store } = setUp();
+      const held = gate();
+      store.beforeSwap = async () => {
+        store.beforeSwap = () => {};
+        await held.passed;
+        throw new Error('the store is out');
+      };
+      const first = desk.bulk.act(request('pause', { dagId: 'etl_b', isHeld: true }));
+      const second = desk.bulk.act(request('cancel', { dagId: 'etl_a' }));
+      const third = desk.bulk.act(request('cancel', { dagId: 'etl_a' }, { isDryRun: true }));
+      const failing = expect(second).rejects.toThrow('the store is out');
+      expect(await first).toMatchObject({ changed: 0 });
+      held.open();
+      await failing;
+      const left = RECORDS.filter((record) => store.get(record)?.phase === 'waiting' && record.dagId === 'etl_a');
+      expect(await third).toMatchObject({ matched: 2, changed: left.length });
+    });
+
+    test('eight may wait', async () => {
+      const { desk, store } = setUp();
+      const held = gate();
+      const { list } = store;
+      let reading = 0;
+      let most = 0;
+      store.list = async (after, limit) => {
+        reading += 1;
+        most = Math.max(most, reading);
+        await held.passed;
+        reading -= 1;
+        return await list(after, limit);
+      };
+      const preview = request('pause', {}, { isDryRun: true });
+      const served = Array.from({ length: 9 }, () => desk.bulk.act(preview));
+      expect(await desk.bulk.act(preview)).toEqual({ type: 'busy' });
+      held.open();
+      for (const answer of await Promise.all(served)) expect(answer).toMatchObject({ type: 'done' });
+      expect(most).toBe(1);
+      expect(await desk.bulk.act(preview)).toMatchObject({ type: 'done' });
+    });
+  });
+
   describe('where more match than one call acts on', () => {
     function setUpMany() {
       const harness = createHarness();

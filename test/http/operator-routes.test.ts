@@ -9,7 +9,7 @@ import { operatorRoutes } from '../../src/http/operator-routes.ts';
 import { RunSummaryPage } from '../../src/http/runs.ts';
 import { StatsView } from '../../src/http/stats.ts';
 import { StatusView } from '../../src/http/status.ts';
-import { createHarness, type Harness } from '../engine/harness.ts';
+import { createHarness, gate, type Harness } from '../engine/harness.ts';
 import { FAILED_AT_MS, recordsOfAllPhases } from '../support/records.ts';
 import { problemIn } from './problem.ts';
 import { type Serving, serve } from './serve.ts';
@@ -115,6 +115,22 @@ describe('bulk', () => {
     expect(refused.detail).toContain('6 runs match');
     expect(harness.store.swaps).toBe(0);
     expect((await post('/v1/runs/bulk', { ...everything, max_runs: 6 })).status).toBe(200);
+  });
+
+  test('where enough others wait, nothing is done, and it is said when to ask again', async () => {
+    const held = gate();
+    const { list } = harness.store;
+    harness.store.list = async (after, limit) => {
+      await held.passed;
+      return await list(after, limit);
+    };
+    const answers = Array.from({ length: 10 }, () => post('/v1/runs/bulk', body));
+    const first = await Promise.race(answers);
+    expect(problemIn(first)).toMatchObject({ status: 429, code: 'too_many_bulk_calls' });
+    expect(first.headers['retry-after']).toBe('5');
+    held.open();
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.toSorted()).toEqual([...Array.from({ length: 9 }, () => 200), 429]);
   });
 
   test('grant takes retries, and nothing else does', async () => {
