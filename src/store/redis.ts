@@ -7,11 +7,11 @@ import type { RunStore, Versioned } from './port.ts';
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis/connection.ts';
 import { takeDue } from './redis/due.ts';
 import { journalHead, readJournal, readJournalAfter } from './redis/journal.ts';
-import { marksKey, memberOf, pauseKeys, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
+import { marksKey, memberOf, pauseKeys, pingKeys, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
 import { countRuns, listPage } from './redis/listing.ts';
 import { advanceMark, readMark } from './redis/marks.ts';
 import { readPauses, setPause } from './redis/pauses.ts';
-import { runScript, type Send, SWAP } from './redis/scripts.ts';
+import { PING, runScript, type Send, SWAP } from './redis/scripts.ts';
 import { setupWarnings } from './redis/setup-warnings.ts';
 import { readStoredValue } from './redis/stored-value.ts';
 import { encodeEntry } from './stored-entry.ts';
@@ -44,6 +44,7 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
   const shards = shardKeys(namespace);
   const marks = marksKey(namespace);
   const pauses = pauseKeys(namespace);
+  const probes = pingKeys(namespace);
   let closed = false;
   const send: Send = async (args) => {
     if (closed) throw new DagainError('store_unavailable', 'The Redis store is closed');
@@ -62,7 +63,9 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
     readJournalAfter: (head, limit) => readJournalAfter(send, shards, head, limit),
     pauses: () => readPauses(send, pauses),
     setPause: (scope, pause, entry) => setPause(send, pauses, scope, pause, entry),
-    ping: () => ping(send, shards),
+    async ping() {
+      await runScript(send, PING, probes, [String(PING_KEY_EXPIRES_MS)]);
+    },
     warnings: () => setupWarnings(send),
     async close() {
       closed = true;
@@ -94,11 +97,6 @@ async function swap(
   const dueMs = next === null ? null : dueAtOf(next);
   const args = [member, String(expected), text, dueMs === null ? '' : String(dueMs), ...entries.map(encodeEntry)];
   return NewVersion.parse(await runScript(send, SWAP, [records, due, members, sequence, journal], args));
-}
-
-/** Writes, because a Redis that only reads (a replica, a full one) cannot serve. */
-async function ping(send: Send, shards: readonly ShardKeys[]): Promise<void> {
-  await send(['SET', `${shardFor(shards, '').records}:ping`, '1', 'PX', String(PING_KEY_EXPIRES_MS)]);
 }
 
 function shardFor(shards: readonly ShardKeys[], member: string): ShardKeys {

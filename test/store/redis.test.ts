@@ -7,7 +7,7 @@ import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { RunStore } from '../../src/store/port.ts';
 import { SWAP } from '../../src/store/redis/scripts.ts';
 import { createRedisConnection, createRedisStore, type RedisConnection } from '../../src/store/redis.ts';
-import { pauseEntry } from '../support/journal-entries.ts';
+import { journalEntry, pauseEntry } from '../support/journal-entries.ts';
 import { confirmingRecord, RUN, recordDueAt } from '../support/records.ts';
 import { freePort, type RedisServer, type RedisServerOptions, startRedis } from '../support/redis-server.ts';
 import { type RedisData, redisData } from '../support/store-harness.ts';
@@ -262,11 +262,12 @@ describe('a command is sent once', () => {
     const server = await ownServer();
     const proxy = await proxyTo(server.port);
     const store = await openStore(`redis://127.0.0.1:${proxy.port}`);
-    await store.ping();
+    // Not a ping, which runs a script of its own.
+    await store.load(RUN);
     proxy.loseAnswers();
     await expect(store.compareAndSwap(RUN, 0, confirmingRecord())).rejects.toMatchObject(unavailable);
     proxy.passAnswers();
-    await untilServed(() => store.ping());
+    await untilServed(() => store.load(RUN));
     const client = await rawClient(server.url);
     const stats = String(await client.sendCommand(['INFO', 'commandstats']));
     // Sent once by its digest (NOSCRIPT), or once by its text: both count, neither twice.
@@ -439,6 +440,43 @@ describe('Redis refuses', () => {
     await store.ping();
   });
 
+  test('a user who may not use streams: no swap, and no ping says otherwise', async () => {
+    const server = await ownServer();
+    const store = await openStore(await forbid(server, '-@stream'));
+    const advice = {
+      ...unavailable,
+      message: expect.stringMatching(/does not let this user do what is needed: allow/),
+    };
+    await expect(store.ping()).rejects.toMatchObject(advice);
+    await expect(store.compareAndSwap(RUN, 0, confirmingRecord())).rejects.toMatchObject(advice);
+    expect(await store.load(RUN)).toBeNull();
+  });
+
+  test('any one command that the store runs is forbidden: the ping says so', async () => {
+    const server = await ownServer();
+    const store = await openStore(server.url);
+    const client = await rawClient(server.url);
+    await client.configResetStat();
+    await useAll(store);
+    const commands = [...(await client.info('commandstats')).matchAll(/^cmdstat_([a-z]+)/gm)].map(
+      ([, name = '']) => name,
+    );
+    const needed = commands.filter((name) => !NOT_NEEDED.includes(name));
+    expect(needed).toEqual(expect.arrayContaining(['evalsha', 'hset', 'xadd', 'zrangebylex']));
+    const served: string[] = [];
+    for (const name of needed) {
+      // As after a restart: what Redis has seen before it runs by its digest, and EVAL is not needed.
+      await client.scriptFlush();
+      const limited = await openStore(await forbid(server, `-${name}`));
+      const isRefused = await limited.ping().then(
+        () => false,
+        (error: Error) => error.message.includes('does not let this user'),
+      );
+      if (!isRefused) served.push(name);
+    }
+    expect(served).toEqual([]);
+  });
+
   test('a key of another type: nothing is written, and the message names the cause', async () => {
     const { data, store } = await sharedData();
     const client = await rawClient(inject('redisUrl'));
@@ -459,6 +497,29 @@ describe('Redis refuses', () => {
     }
   });
 });
+
+/** What asks how Redis is set up, and what the test itself sends. */
+const NOT_NEEDED = ['config', 'info', 'cluster', 'client', 'hello', 'ping'];
+
+/** Each kind of call, with something to find: a script does more than one thing. */
+async function useAll(store: RunStore): Promise<void> {
+  const pause = { scope: 'dag', actor: 'ada', comment: '', atMs: NOW_MS };
+  const version = await store.compareAndSwap(RUN, 0, recordDueAt(RUN, NOW_MS), [journalEntry()]);
+  await store.setPause('dag', pause, pauseEntry('dag'));
+  await store.setPause('dag', null, pauseEntry('dag', 'resume'));
+  await store.readJournalAfter(await store.journalHead(), 5);
+  await store.advanceMark('watched', NOW_MS);
+  await store.readMark('watched');
+  for (const [name, call] of callsOf(store)) if (name !== 'ping') await call();
+  await store.compareAndSwap(RUN, version ?? 0, null, [journalEntry()]);
+}
+
+/** The address for a user of all rights but this one. */
+async function forbid(server: RedisServer, rule: string): Promise<string> {
+  const client = await rawClient(server.url);
+  await client.sendCommand(['ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', '~*', '&*', '+@all', rule]);
+  return server.url.replace('//', '//app:secret@');
+}
 
 describe('what Redis holds', () => {
   test('a record that is gone while its due time is left is reported under a lease, and can be made anew', async () => {

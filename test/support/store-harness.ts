@@ -7,7 +7,7 @@ import { createClient } from '@keyv/redis';
 import { inject } from 'vitest';
 import type { RunKey } from '../../src/core/run-key.ts';
 import type { RunStore } from '../../src/store/port.ts';
-import { memberOf, pauseKeys, shardKeys, shardOf } from '../../src/store/redis/layout.ts';
+import { memberOf, pauseKeys, pingKeys, shardKeys, shardOf } from '../../src/store/redis/layout.ts';
 import { createRedisStore } from '../../src/store/redis.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 
@@ -74,7 +74,7 @@ export async function redisData(url: string): Promise<RedisData> {
     async dispose() {
       await Promise.all(opened.map((store) => store.close()));
       for (const keys of shards) await client.del(Object.values(keys));
-      await client.del(pauseKeys(namespace).pauses);
+      await client.del([pauseKeys(namespace).pauses, ...pingKeys(namespace)]);
       await client.close();
     },
   };

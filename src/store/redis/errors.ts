@@ -1,6 +1,9 @@
 import { DagainError } from '../../core/errors.ts';
 
-/** What an answer's first word means, and what to do about it. */
+const FORBIDDEN =
+  'does not let this user do what is needed: allow it EVAL and all commands that read and write keys, on all our keys';
+
+/** What a word of the answer means, and what to do about it. */
 const ADVICE: readonly (readonly [word: string, advice: string])[] = [
   ['OOM', 'is out of memory: raise its maxmemory or free memory'],
   ['READONLY', 'is a read-only replica: give the URL of the primary'],
@@ -11,7 +14,9 @@ const ADVICE: readonly (readonly [word: string, advice: string])[] = [
   ['BUSY', 'is busy with a script that does not end'],
   ['NOAUTH', 'asks for a password: put it into the URL'],
   ['WRONGPASS', 'refuses the user name or the password of the URL'],
-  ['NOPERM', 'does not let this user run a command that is needed'],
+  ['NOPERM', FORBIDDEN],
+  // So it says where it is a script that runs the command.
+  ["user executing the script can't", FORBIDDEN],
   ['CLUSTERDOWN', 'is a cluster that does not serve'],
 ];
 

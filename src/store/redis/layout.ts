@@ -63,6 +63,12 @@ export function pauseKeys(namespace: string): PauseKeys {
   return { pauses: `${tag}:pauses`, journal: `${tag}:journal` };
 }
 
+/** What a ping writes: value, hash, sorted set and stream, in the slot of the first shard. */
+export function pingKeys(namespace: string): readonly string[] {
+  const tag = `{${checkedNamespace(namespace)}:0}`;
+  return ['value', 'hash', 'sorted_set', 'stream'].map((kind) => `${tag}:ping:${kind}`);
+}
+
 /** Names the run within its shard. */
 export function memberOf({ dagId, dagRunId }: RunKey): string {
   if (dagId.includes(SEPARATOR) || dagRunId.includes(SEPARATOR)) {

@@ -139,6 +139,36 @@ end
 return 1
 `);
 
+/**
+ * Does once, on keys of its own, what the store does anywhere: where one of these commands is forbidden, or only reading
+ * works, the store cannot serve. It begins with a command that Redis refuses when it is out of memory. The stream stays,
+ * without entries: removing it would take a command that nothing else needs.
+ */
+export const PING = script(`
+-- KEYS: value, hash, sorted set, stream. ARGV: how long the value stays, in ms
+redis.call('SET', KEYS[1], '1', 'PX', ARGV[1])
+redis.call('GET', KEYS[1])
+redis.call('TIME')
+redis.call('HSET', KEYS[2], 'ping', '1')
+redis.call('HGET', KEYS[2], 'ping')
+redis.call('HMGET', KEYS[2], 'ping')
+redis.call('HGETALL', KEYS[2])
+redis.call('HEXISTS', KEYS[2], 'ping')
+redis.call('HLEN', KEYS[2])
+redis.call('HDEL', KEYS[2], 'ping')
+redis.call('ZADD', KEYS[3], 0, 'ping')
+redis.call('ZSCORE', KEYS[3], 'ping')
+redis.call('ZCOUNT', KEYS[3], '-inf', '+inf')
+redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', '+inf')
+redis.call('ZRANGEBYLEX', KEYS[3], '-', '+')
+redis.call('ZREM', KEYS[3], 'ping')
+redis.call('XADD', KEYS[4], '*', 'e', '')
+redis.call('XLEN', KEYS[4])
+redis.call('XRANGE', KEYS[4], '-', '+', 'COUNT', 1)
+redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
+redis.call('XTRIM', KEYS[4], 'MAXLEN', 0)
+`);
+
 /** Runs a script by its digest, and by its text where Redis does not know it yet: then it has certainly not run. */
 export async function runScript(send: Send, script: Script, keys: readonly string[], args: readonly string[]) {
   const rest = [String(keys.length), ...keys, ...args];
