@@ -55,7 +55,10 @@ export interface BulkDone {
 
 /** One action on all runs that a filter leaves in; one call at a time, the others wait. */
 export interface Bulk {
-  /** @throws DagainError `store_unavailable` or `store_contention`: some may have been acted on; asking again is safe. */
+  /**
+   * @throws DagainError `store_unavailable` or `store_contention`: some may have been acted on. Asking again is safe
+   * where acting twice is, and for a `grant` where the filter is for given-up runs, which it takes out of these phases.
+   */
   act(request: BulkRequest): Promise<BulkAnswer>;
 }
 

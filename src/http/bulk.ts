@@ -13,12 +13,17 @@ import { HttpProblem } from './problems.ts';
 import type { Route } from './route.ts';
 import { FilterBody, toRunFilter } from './run-filter.ts';
 
+const ONLY_GIVEN_UP = 'must be giving_up, gave_up or both to grant: asking again could grant others twice';
+
 /** One action on all runs that the filter leaves in. */
 export const BulkBody = z
   .strictObject({
     action: z.enum(OPERATION_NAMES),
     retries: Retries.optional().describe('With `grant` only: how many more than the policy allows.'),
-    filter: FilterBody.describe('All that is given must hold; `{}`, every run, only together with `max_runs`.'),
+    filter: FilterBody.describe(
+      'All that is given must hold; `{}`, every run, only together with `max_runs`. `grant` needs `phase`, with `giving_up` ' +
+        'and `gave_up` at most: what it takes up again then leaves the filter, so that asking again grants nothing twice.',
+    ),
     actor: Actor,
     comment: Comment,
     dry_run: z.boolean().describe('True: says what would happen, and changes nothing.'),
@@ -35,6 +40,9 @@ export const BulkBody = z
     }
     if (action !== 'grant' && retries !== undefined) {
       context.addIssue({ code: 'custom', path: ['retries'], message: 'goes with grant only' });
+    }
+    if (action === 'grant' && !isOfGivenUp(filter)) {
+      context.addIssue({ code: 'custom', path: ['filter', 'phase'], message: ONLY_GIVEN_UP });
     }
     if (Object.keys(filter).length === 0 && max_runs === undefined) {
       context.addIssue({ code: 'custom', path: ['max_runs'], message: 'is required with an empty filter' });
@@ -95,6 +103,11 @@ async function act(bulk: Bulk, request: Request, response: Response): Promise<vo
     is_complete: isComplete,
   };
   sendJson(response, 200, view);
+}
+
+/** Whether what a grant does to a run takes it out of the filter. */
+function isOfGivenUp({ phase }: BulkBody['filter']): boolean {
+  return phase?.every((one) => one === 'giving_up' || one === 'gave_up') ?? false;
 }
 
 function toEvent({ action, actor, comment, retries }: BulkBody): Operated {

@@ -92,6 +92,12 @@ const given = (name: string, other: string) => ({
 /** Both may be given, if they are the same; that cannot be said here. */
 const ONE_RUN_ID = { anyOf: [given('dag_run_id', 'run_id'), given('run_id', 'dag_run_id')] };
 
+const GIVEN_UP = {
+  type: 'object',
+  properties: { phase: { type: 'array', items: { enum: ['giving_up', 'gave_up'] } } },
+  required: ['phase'],
+};
+
 /** What concerns several fields, which zod checks by code. */
 const RELATIONS: Readonly<Record<string, object>> = {
   TaskFailedBody: ONE_RUN_ID,
@@ -99,7 +105,10 @@ const RELATIONS: Readonly<Record<string, object>> = {
   RunSucceededBody: ONE_RUN_ID,
   BulkBody: {
     oneOf: [
-      { properties: { action: { const: 'grant' } }, required: ['action', 'retries'] },
+      {
+        properties: { action: { const: 'grant' }, filter: GIVEN_UP },
+        required: ['action', 'retries'],
+      },
       {
         properties: { action: { enum: OPERATION_NAMES.filter((name) => name !== 'grant') }, retries: false },
         required: ['action'],

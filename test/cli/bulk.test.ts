@@ -103,6 +103,11 @@ describe('an operation on many runs', () => {
   test.each([
     ['runs pause', 'runs pause takes a Dag id and a run id, a filter, or --all'],
     ['runs pause --all --dag etl_*', '--all goes with no filter'],
+    ['runs grant --all --retries 1', 'runs grant takes many runs only of those given up: --phase giving_up,gave_up'],
+    [
+      'runs grant --phase waiting,gave_up --retries 1',
+      'runs grant takes many runs only of those given up: --phase giving_up,gave_up',
+    ],
     ['runs pause etl_daily', '<dag_run_id> is missing; --dag etl_daily means all its runs'],
     ['runs pause etl_daily r1 --phase waiting', 'a filter goes with no run id'],
     ['runs pause etl_daily r1 --dry-run', '--dry-run goes with no run id'],

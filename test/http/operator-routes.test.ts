@@ -134,13 +134,39 @@ describe('bulk', () => {
   });
 
   test('grant takes retries, and nothing else does', async () => {
-    const grant = { ...body, action: 'grant' };
+    const grant = { ...body, action: 'grant', filter: { dag_id: 'e*', phase: ['gave_up'] } };
     expect(problemIn(await post('/v1/runs/bulk', grant)).errors).toMatchObject([{ field: 'retries' }]);
     expect(problemIn(await post('/v1/runs/bulk', { ...body, retries: 1 })).errors).toMatchObject([
       { field: 'retries' },
     ]);
     expect((await post('/v1/runs/bulk', { ...grant, retries: 1, dry_run: false })).status).toBe(200);
-    expect((await read('/v1/runs/etl/r1')).max_retries).toBe(3);
+    expect((await read('/v1/runs/etl/r5')).phase).toBe('confirming');
+  });
+
+  test.each([[{}], [{ dag_id: 'etl' }], [{ phase: ['gave_up', 'waiting'] }], [{ phase: ['watching'] }]])(
+    'grant is only for runs that it takes out of the filter: %j is refused',
+    async (filter) => {
+      for (const dry_run of [true, false]) {
+        const grant = { ...body, action: 'grant', retries: 1, max_runs: 100, filter, dry_run };
+        expect(problemIn(await post('/v1/runs/bulk', grant)).errors).toMatchObject([{ field: 'filter.phase' }]);
+      }
+      expect(harness.store.swaps).toBe(0);
+    },
+  );
+
+  test('a grant that failed in the middle and is asked for again grants each run once', async () => {
+    const grant = { ...body, action: 'grant', retries: 1, filter: { phase: ['giving_up', 'gave_up'] }, dry_run: false };
+    let left = 1;
+    harness.store.beforeSwap = () => {
+      left -= 1;
+      if (left < 0) throw new DagainError('store_unavailable', 'out');
+    };
+    expect((await post('/v1/runs/bulk', grant)).status).toBe(503);
+    harness.store.beforeSwap = () => {};
+    expect((await post('/v1/runs/bulk', grant)).status).toBe(200);
+    expect((await post('/v1/runs/bulk', grant)).status).toBe(200);
+    const granted = ['r4', 'r5'].map((dagRunId) => harness.store.get({ dagId: 'etl', dagRunId })?.granted);
+    expect(granted).toEqual([1, 1]);
   });
 
   test.each([

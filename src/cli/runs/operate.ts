@@ -57,6 +57,7 @@ export const runOperations: readonly Command[] = OPERATIONS.map(([action, summar
   }
   return command({
     ...about,
+    details: [...about.details, 'Many runs are granted more only where they were given up: --phase giving_up,gave_up.'],
     options: grantOptions,
     run: (given, context) => operate(action, given.options.retries, given, context),
   });
@@ -81,6 +82,9 @@ async function operate(
   const isJson = given.output === 'json';
   if (dag_id === undefined) {
     if (!isBulk) throw new CommandError(2, `runs ${action} takes a Dag id and a run id, a filter, or --all`);
+    if (action === 'grant' && !isOfGivenUp(given.phase)) {
+      throw new CommandError(2, 'runs grant takes many runs only of those given up: --phase giving_up,gave_up');
+    }
     const { 'max-runs': maxRuns = null, 'dry-run': isDryRun, yes: isSure } = given;
     return operateOnMany({ client, body: { ...body, action, filter }, maxRuns, isDryRun, isSure, isJson, context });
   }
@@ -92,6 +96,11 @@ async function operate(
   const { json, value: answer } = await client.post(path, body, OperationView);
   context.screen.out(isJson ? jsonText(json) : outcomeText(`${dag_id} ${dag_run_id}`, answer, context.nowMs()));
   return 0;
+}
+
+/** Of these, asking again after a failure grants none twice; the service insists on it. */
+function isOfGivenUp(phases: readonly string[] | undefined): boolean {
+  return phases?.every((phase) => phase === 'giving_up' || phase === 'gave_up') ?? false;
 }
 
 function outcomeText(name: string, { decision, reason, run }: z.infer<typeof OperationView>, nowMs: number): string {

@@ -43,6 +43,7 @@ export function BulkDialog({ action, filter, onClose, onDone }: BulkDialogProps)
   }
   const changed = preview?.changed ?? 0;
   const children = html`<p>${effect}</p>
+    ${action === 'grant' && html`<p>Many at once are granted more only where they were given up.</p>`}
     ${preview === null ? error === null && h(Waiting, { what: 'the preview' }) : h(Preview, { preview })}
     ${h(Problem, { error })}
     ${h(ActForm, {

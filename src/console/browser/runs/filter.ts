@@ -1,4 +1,5 @@
 import type { RunSummary } from '../../../http/run-view.ts';
+import type { Action } from '../actions.ts';
 import type { BulkFilter } from '../dialogs/bulk-dialog.ts';
 
 /** The part of a filter that the service applies, as its query names it. */
@@ -9,12 +10,18 @@ export function servedPart(query: URLSearchParams): Record<string, string> {
   return Object.fromEntries(entries.filter(([, value]) => value !== ''));
 }
 
-/** The same as the body of a bulk action writes it. */
-export function bulkFilterOf(served: Readonly<Record<string, string>>): BulkFilter {
+const GIVEN_UP = ['giving_up', 'gave_up'];
+
+/** The same as the body of a bulk action writes it; retries are granted to given-up runs only. */
+export function bulkFilterOf(served: Readonly<Record<string, string>>, action: Action): BulkFilter {
   const { phase, held, ...rest } = served;
+  const phases = phase?.split(',') ?? null;
+  const meant = action === 'grant' ? GIVEN_UP.filter((one) => phases === null || phases.includes(one)) : [];
+  // Where none of them is asked for, the service says so.
+  const sent = meant.length > 0 ? meant : phases;
   return {
     ...rest,
-    ...(phase === undefined ? {} : { phase: phase.split(',') }),
+    ...(sent === null ? {} : { phase: sent }),
     ...(held === undefined ? {} : { held: held === 'true' }),
   };
 }

@@ -67,7 +67,7 @@ export function RunsView({ query }: { readonly query: URLSearchParams }): View {
     }
     ${
       asked?.what === 'matching' &&
-      h(BulkDialog, { action: asked.action, filter: bulkFilterOf(served), onClose: close, onDone: done })
+      h(BulkDialog, { action: asked.action, filter: bulkFilterOf(served, asked.action), onClose: close, onDone: done })
     }`;
 }
 
