@@ -3,6 +3,7 @@ import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
 import type { Pauses } from './pauses.ts';
 import { createWindowTally, type WindowTally } from './stats/window-tally.ts';
+import { createTurns } from './turns.ts';
 
 /** How things stand, and what happened lately. */
 export interface Stats {
@@ -38,13 +39,15 @@ const MAX_REMEMBERED = 8;
 const CLOCK_SLACK_MS = 60_000;
 
 interface Remembered {
-  readonly reading: Promise<WindowTally>;
-  /** Null while it is being read. */
-  freshUntilMs: number | null;
+  readonly tally: WindowTally;
+  readonly freshUntilMs: number;
 }
 
 export function createStats({ store, census, pauses, clock }: StatsDeps): StatsReader {
   const remembered = new Map<number, Remembered>();
+  /** Readings that have not ended, by window: one at a time, since each may go through the whole journal. */
+  const asked = new Map<number, Promise<WindowTally>>();
+  const turns = createTurns();
 
   async function readWindow(windowMs: number): Promise<WindowTally> {
     const nowMs = clock.nowMs();
@@ -64,28 +67,31 @@ export function createStats({ store, census, pauses, clock }: StatsDeps): StatsR
     return tally.result(seen < JOURNAL_MAX_ENTRIES);
   }
 
-  /** Several pages that show the same window cost one reading. */
-  function windowOf(windowMs: number): Promise<WindowTally> {
-    const known = remembered.get(windowMs);
-    const isFresh = known !== undefined && (known.freshUntilMs === null || clock.nowMs() < known.freshUntilMs);
-    if (isFresh) return known.reading;
+  async function readAnew(windowMs: number): Promise<WindowTally> {
     const startedAtMs = clock.nowMs();
-    const reading = readWindow(windowMs);
-    const entry: Remembered = { reading, freshUntilMs: null };
+    const tally = await readWindow(windowMs);
+    const nowMs = clock.nowMs();
+    const freshUntilMs = nowMs + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (nowMs - startedAtMs));
     remembered.delete(windowMs);
-    remembered.set(windowMs, entry);
+    remembered.set(windowMs, { tally, freshUntilMs });
     const [oldest] = remembered.keys();
     if (remembered.size > MAX_REMEMBERED && oldest !== undefined) remembered.delete(oldest);
-    reading.then(
-      () => {
-        const nowMs = clock.nowMs();
-        entry.freshUntilMs = nowMs + Math.max(LEAST_PAUSE_MS, PAUSE_FACTOR * (nowMs - startedAtMs));
-      },
-      () => {
-        if (remembered.get(windowMs) === entry) remembered.delete(windowMs);
-      },
-    );
-    return reading;
+    return tally;
+  }
+
+  /** Several pages that show the same window cost one reading. */
+  async function windowOf(windowMs: number): Promise<WindowTally> {
+    const last = remembered.get(windowMs);
+    if (last !== undefined && clock.nowMs() < last.freshUntilMs) return last.tally;
+    const underWay = asked.get(windowMs);
+    if (underWay !== undefined) return await underWay;
+    const reading = turns.take(() => readAnew(windowMs));
+    asked.set(windowMs, reading);
+    try {
+      return await reading;
+    } finally {
+      asked.delete(windowMs);
+    }
   }
 
   return {

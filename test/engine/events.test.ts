@@ -4,7 +4,7 @@ import { createEvents, type EventFilter } from '../../src/engine/events.ts';
 import { createWindowTally } from '../../src/engine/stats/window-tally.ts';
 import { createMemoryJournal } from '../support/journal.ts';
 import { FAILED_AT_MS, gaveUpRecord, waitingRecord } from '../support/records.ts';
-import { createHarness } from './harness.ts';
+import { createHarness, gate } from './harness.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -114,6 +114,38 @@ describe('stats', () => {
     expect((await desk.stats.read(HOUR_MS)).window.totals.gave_up).toBe(1);
     await timers.advanceBy(2_000);
     expect((await desk.stats.read(HOUR_MS)).window.totals.gave_up).toBe(2);
+  });
+
+  test('one reading at a time, however many windows are asked for, and one for each', async () => {
+    const { desk, store } = createHarness();
+    const { readJournal } = store;
+    const held = gate();
+    let [begun, reading, most] = [0, 0, 0];
+    store.readJournal = async (query) => {
+      begun += 1;
+      reading += 1;
+      most = Math.max(most, reading);
+      await held.passed;
+      reading -= 1;
+      return await readJournal(query);
+    };
+    const windows = Array.from({ length: 40 }, (_, hour) => (hour % 20) + 1);
+    const all = Promise.all(windows.map((hours) => desk.stats.read(hours * HOUR_MS)));
+    held.open();
+    expect((await all).map(({ windowMs }) => windowMs / HOUR_MS)).toEqual(windows);
+    expect([begun, most]).toEqual([20, 1]);
+  });
+
+  test('a reading that fails does not end those that wait', async () => {
+    const { desk, store } = createHarness();
+    const { readJournal } = store;
+    store.readJournal = async () => {
+      store.readJournal = readJournal;
+      throw new Error('out');
+    };
+    const first = expect(desk.stats.read(HOUR_MS)).rejects.toThrow('out');
+    expect((await desk.stats.read(2 * HOUR_MS)).windowMs).toBe(2 * HOUR_MS);
+    await first;
   });
 
   test('a failed reading is not remembered', async () => {
