@@ -5,7 +5,7 @@ import { createMonitoring, type Monitoring, statusOf } from './app/monitoring.ts
 import { createOrchestrator, createPolicySource, openState, type State } from './app/parts.ts';
 import { factsFrom, healthChecks, orchestratorStatus } from './app/status.ts';
 import { openTracing, type Tracing } from './app/tracing.ts';
-import type { Environment } from './config/environment.ts';
+import { type Environment, LOOPBACK } from './config/environment.ts';
 import { consoleRoutes } from './console/console.ts';
 import { DagainError } from './core/errors.ts';
 import { createCensus } from './engine/census.ts';
@@ -122,6 +122,7 @@ function assemble({
     intake: engine.intake,
     runs: engine.desk.runs,
     auth: authFrom(environment),
+    knownHosts: knownHostsFrom(environment),
     nowMs: () => clock.nowMs(),
     log,
     registry,
@@ -191,6 +192,12 @@ function searchFrom(environment: Environment): Pick<EngineDeps, 'search'> {
   const { DAGAIN_WATCH: watch, DAGAIN_WATCH_INTERVAL: intervalMs, DAGAIN_WATCH_LOOK_BACK: lookBackMs } = environment;
   if (watch === 'off') return {};
   return { search: { intervalMs, lookBackMs: Math.min(lookBackMs, environment.DAGAIN_TOMBSTONE_TTL) } };
+}
+
+/** Whoever listens on another address without tokens has chosen to take anybody, by whatever name. */
+function knownHostsFrom({ DAGAIN_HOST: host, DAGAIN_PUBLIC_URL: publicUrl }: Environment): readonly string[] | null {
+  if (!LOOPBACK.has(host)) return null;
+  return publicUrl === undefined ? [] : [new URL(publicUrl).hostname];
 }
 
 function authFrom(environment: Environment): AuthSettings {

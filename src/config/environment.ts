@@ -5,12 +5,14 @@ import { DagainError } from '../core/errors.ts';
 import { nearest } from '../core/nearest.ts';
 import { AIRFLOW_SETTINGS, airflowContradictions } from './airflow-settings.ts';
 import { ALERT_SETTINGS } from './alert-settings.ts';
+import { withoutServiceLinks } from './service-links.ts';
 import { type Setting, setting } from './setting.ts';
 import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
 import { TRACING_SETTINGS } from './tracing-settings.ts';
 import { WATCH_SETTINGS } from './watch-settings.ts';
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
+/** Where nobody else can reach what listens there. */
+export const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** Read by the command line, or by the callbacks inside Airflow; all may share an environment with the service. */
 const OF_OTHERS = [
@@ -104,14 +106,15 @@ export type Variables = Readonly<Record<string, string | undefined>>;
  * Reads and checks every setting, and reports all that is wrong at once.
  * @throws DagainError `configuration_invalid`; its message never holds a value of a secret.
  */
-export function readEnvironment(variables: Variables): Environment {
+export function readEnvironment(given: Variables): Environment {
+  const variables = withoutServiceLinks(given);
   const problems = unknownNames(variables);
   const isSet = new Set<string>();
   const entries = Object.entries(SETTINGS).map(([name, one]) => {
-    const given = readVariable(name, one.secret === true, variables, problems);
-    if (given !== undefined) isSet.add(name);
-    if (given === null) return [name, undefined];
-    const text = given ?? one.fallback ?? undefined;
+    const value = readVariable(name, one.secret === true, variables, problems);
+    if (value !== undefined) isSet.add(name);
+    if (value === null) return [name, undefined];
+    const text = value ?? one.fallback ?? undefined;
     const parsed = one.schema.safeParse(text);
     if (parsed.success) return [name, parsed.data];
     problems.push(`${name} ${describe(parsed.error, one.secret === true ? undefined : text)}`);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import express, { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import helmet from 'helmet';
 import type { Registry } from 'prom-client';
 import type { Intake } from '../engine/intake.ts';
@@ -7,10 +7,11 @@ import type { Log } from '../engine/log.ts';
 import type { Runs } from '../engine/runs.ts';
 import type { Tracer } from '../engine/tracer.ts';
 import { sendProblem } from './answer.ts';
-import { type Auth, type AuthSettings, createAuth, type SeenWebhookIds } from './auth.ts';
+import { type Auth, type AuthSettings, createAuth, isAnonymous, type SeenWebhookIds } from './auth.ts';
 import { callbackRoutes } from './callbacks.ts';
 import { type HealthCheck, healthRoutes } from './health.ts';
 import { createHttpMetrics } from './http-metrics.ts';
+import { createHostCheck } from './known-host.ts';
 import { metricsRoute } from './metrics.ts';
 import { openApiRoute } from './openapi.ts';
 import { CallerGone, HttpProblem, toProblem } from './problems.ts';
@@ -21,6 +22,8 @@ export interface HttpAppDeps {
   readonly intake: Intake;
   readonly runs: Runs;
   readonly auth: AuthSettings;
+  /** By which names besides loopback's it may be called while nobody needs a token. Null: by any. */
+  readonly knownHosts: readonly string[] | null;
   readonly nowMs: () => number;
   readonly log: Log;
   readonly registry: Registry;
@@ -41,6 +44,7 @@ export function createHttpApp(deps: HttpAppDeps): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing');
   app.use(createHttpMetrics(deps), helmet(SECURITY_HEADERS));
+  if (isAnonymous(deps.auth) && deps.knownHosts !== null) app.use(onlyFor(deps.knownHosts));
   const routes = [
     ...callbackRoutes({ ...deps, auth }),
     ...runRoutes(deps.runs),
@@ -69,6 +73,14 @@ const SECURITY_HEADERS = {
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
 } as const;
+
+function onlyFor(names: readonly string[]): RequestHandler {
+  const checkHost = createHostCheck(names);
+  return (request, _response, next) => {
+    checkHost(request);
+    next();
+  };
+}
 
 /** Puts routes in; a path that is asked for with a method it does not have is a 405 that names those it has. */
 function mount(app: Express, routes: readonly Route[], auth: Auth): void {
@@ -115,7 +127,9 @@ function createErrorHandler(log: Log) {
   };
 }
 
+const LOST = new Set([400, 409, 413, 415]);
+
 /** A callback that was let in and refused all the same: somebody's report is malformed, and its run stays failed. */
-function isLostReport(request: Request, { status }: HttpProblem): boolean {
-  return request.path.startsWith('/v1/callbacks/') && [400, 409, 413, 415].includes(status);
+function isLostReport(request: Request, { code, status }: HttpProblem): boolean {
+  return request.path.startsWith('/v1/callbacks/') && (code === 'host_not_allowed' || LOST.has(status));
 }

@@ -20,6 +20,11 @@ export interface AuthSettings {
   readonly webhookSecrets: readonly string[];
 }
 
+/** Whether nobody needs a token or a signature. */
+export function isAnonymous({ callbackTokens, operatorTokens, webhookSecrets }: AuthSettings): boolean {
+  return callbackTokens.length + operatorTokens.length + webhookSecrets.length === 0;
+}
+
 /** Remembers the ids of signed deliveries. What it holds may be lost. */
 export interface SeenWebhookIds {
   /** Keeps `digest` under `id` for `ttlMs` unless one is kept already; returns the one that is kept now. */
@@ -56,7 +61,7 @@ export function createAuth({ settings, nowMs, log, seenWebhookIds }: AuthDeps): 
   const callbackDigests = settings.callbackTokens.map(digestOf);
   const operatorDigests = settings.operatorTokens.map(digestOf);
   const keys = settings.webhookSecrets.map(signingKey);
-  const isAnonymous = callbackDigests.length + operatorDigests.length + keys.length === 0;
+  const isOpen = isAnonymous(settings);
 
   /** The tokens of one side; the other side's are told apart, because mixing them up is the likeliest mistake. */
   function requireToken(request: IncomingMessage, side: Side): void {
@@ -90,10 +95,10 @@ export function createAuth({ settings, nowMs, log, seenWebhookIds }: AuthDeps): 
   const callbackSide: Side = { ...CALLBACK_TEXTS, own: callbackDigests, other: operatorDigests };
   return {
     requireOperator(request) {
-      if (!isAnonymous) requireToken(request, operatorSide);
+      if (!isOpen) requireToken(request, operatorSide);
     },
     requireCallback(request) {
-      if (isAnonymous) return null;
+      if (isOpen) return null;
       const isSigning = keys.length > 0 && request.headers['webhook-signature'] !== undefined;
       if (!isSigning || isOneOf(digestOf(bearerOf(request) ?? ''), callbackDigests)) {
         requireToken(request, callbackSide);

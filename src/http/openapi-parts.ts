@@ -52,7 +52,7 @@ export const body = (schema: string) => ({ required: true, content: content(sche
 export const OPERATOR_PROBLEMS = {
   400: problem('A parameter is invalid; `errors` names it.'),
   401: problem('No valid operator token.'),
-  403: problem('This is a callback token.'),
+  403: problem('This is a callback token; or no token is set, and the Host is not known.'),
   503: problem('The store cannot be reached.'),
 };
 

@@ -13,7 +13,7 @@ function callback(operationId: string, summary: string, schema: string): object 
         202: json('Stored durably; what was decided.', 'CallbackAnswer'),
         400: problem('The body is invalid; `errors` names the fields.'),
         401: problem('No valid token or signature.'),
-        403: problem('This is an operator token.'),
+        403: problem('This is an operator token; or no token is set, and the Host is not known.'),
         409: problem('The webhook id was used for another body.'),
         503: problem('Nothing was stored; send the same request again.'),
         ...BODY_PROBLEMS,

@@ -9,6 +9,7 @@ export const PROBLEMS = {
   invalid_path: { status: 400, title: 'The path does not have the required form' },
   unauthenticated: { status: 401, title: 'Valid credentials are required' },
   forbidden: { status: 403, title: 'These credentials are not for this route' },
+  host_not_allowed: { status: 403, title: 'The service is not known by this name' },
   not_found: { status: 404, title: 'There is no such route' },
   run_not_found: { status: 404, title: 'Nothing is known of this run' },
   method_not_allowed: { status: 405, title: 'The route does not have this method' },

@@ -121,6 +121,12 @@ describe('what answers there', () => {
       4,
       /has no such route\nWhat answers there is not dagain, or of another/,
     ],
+    [
+      'does not know the name that it is called by',
+      problem(403, 'host_not_allowed', 'While no token is set, only some.'),
+      4,
+      /is not a name that the service knows: While no token is set, only some\.\nUse an address that it knows/,
+    ],
     ['sends elsewhere', (_, response) => void response.writeHead(302, { location: '/login' }).end(), 4, /redirects/],
     ['has no store', problem(503, 'store_unavailable', 'It is away.'), 4, /could not do it: It is away\. \(503 store_/],
     [

@@ -115,6 +115,7 @@ export async function serve(options: ServingOptions = {}): Promise<Serving> {
     intake,
     runs: runsOf([]),
     auth: { callbackTokens: [], operatorTokens: [], webhookSecrets: [] },
+    knownHosts: null,
     nowMs: () => NOW_MS,
     log,
     registry,

@@ -12,6 +12,7 @@ const Problem = z.object({
 export function refusalOf(address: ServiceAddress, status: number, body: unknown): CommandError {
   const problem = Problem.safeParse(body).data ?? null;
   const { url } = address;
+  if (problem?.code === 'host_not_allowed') return refusedHost(address, problem.detail);
   if (status === 401 || status === 403) return refusedToken(address, status);
   if (status >= 300 && status < 400) {
     return new CommandError(4, `${url} redirects elsewhere`, {
@@ -36,6 +37,14 @@ function refusedToken({ url, token }: ServiceAddress, status: number): CommandEr
       ? 'Set DAGAIN_OPERATOR_TOKEN (or DAGAIN_OPERATOR_TOKEN_FILE): it is not set here.'
       : 'DAGAIN_OPERATOR_TOKEN is not the one that the service was started with (callbacks have another).';
   return new CommandError(4, `${url} refuses the operator token (${status})`, { remedy, code: 'token_refused' });
+}
+
+function refusedHost({ url, source }: ServiceAddress, detail: string): CommandError {
+  const remedy = `Use an address that it knows. This one is from: ${source}.`;
+  return new CommandError(4, `${url} is not a name that the service knows: ${detail}`, {
+    remedy,
+    code: 'host_not_allowed',
+  });
 }
 
 export function notDagain({ url, source }: ServiceAddress, what: string): CommandError {
