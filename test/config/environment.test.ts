@@ -145,6 +145,28 @@ describe('readEnvironment', () => {
     expect(problemsOf({ [name]: 'x' })).toEqual([`${name} is not a setting of dagain; the nearest is ${nearest}`]);
   });
 
+  test('what Kubernetes sets for Services whose names begin with dagain is left alone', () => {
+    const linked = {
+      DAGAIN_SERVICE_HOST: '10.0.0.7',
+      DAGAIN_SERVICE_PORT: '8484',
+      DAGAIN_SERVICE_PORT_HTTP: '8484',
+      DAGAIN_PORT: 'tcp://10.0.0.7:8484',
+      DAGAIN_PORT_8484_TCP: 'tcp://10.0.0.7:8484',
+      DAGAIN_PORT_8484_TCP_PROTO: 'tcp',
+      DAGAIN_PORT_8484_TCP_PORT: '8484',
+      DAGAIN_PORT_8484_TCP_ADDR: '10.0.0.7',
+      DAGAIN_REDIS_SERVICE_HOST: '10.0.0.8',
+      DAGAIN_REDIS_PORT: 'tcp://10.0.0.8:6379',
+      DAGAIN_REDIS_PORT_6379_TCP: 'tcp://10.0.0.8:6379',
+    };
+    expect(problemsOf(linked)).toEqual([]);
+    expect(readEnvironment(linked).DAGAIN_PORT).toBe(8484);
+    expect(problemsOf({ DAGAIN_PORT: '8484x', DAGAIN_REDIS_PORT: '6379' })).toEqual([
+      'DAGAIN_REDIS_PORT is not a setting of dagain; the nearest is DAGAIN_REDIS_URL',
+      'DAGAIN_PORT must be a whole number, is "8484x"',
+    ]);
+  });
+
   test('what the callbacks inside Airflow read may stand in the same environment', () => {
     expect(problemsOf({ DAGAIN_URL: 'http://dagain:8484', DAGAIN_TIMEOUT: '5' })).toEqual([]);
     expect(problemsOf({ DAGAIN_LISTENER: 'true', DAGAIN_LISTENER_DAGS: 'x', DAGAIN_LISTENER_TAGS: 'y' })).toEqual([]);
