@@ -26,8 +26,8 @@ The environment says where the sidecar is:
     DAGAIN_WEBHOOK_SECRET  signs every callback as https://www.standardwebhooks.com says (or DAGAIN_WEBHOOK_SECRET_FILE)
     DAGAIN_TIMEOUT         3s, for everything together: Airflow gives callbacks about 20 s to live
 
-A callback never raises and never takes longer than that. When the sidecar is out of reach, the failure is not lost: its
-sweep finds failed runs whose callback never came.
+A callback never raises and never takes longer than that. What cannot be delivered is logged and dropped: of a run that
+the sidecar watches already, the failure is found all the same; of any other, only in its watch mode (DAGAIN_WATCH=on).
 """
 
 from __future__ import annotations
@@ -539,7 +539,8 @@ def _deliver(path: str, body: dict[str, Any], conn_id: str | None = None) -> Non
 
 def _log_outcome(what: str, where: str, outcome: _Answer | Exception) -> None:
     if isinstance(outcome, Exception):
-        log.error("dagain: %s was not delivered to %s, whose sweep has to find it: %s", what, where, _str(outcome))
+        lost = "which finds it only where it watches the run already or has DAGAIN_WATCH=on"
+        log.error("dagain: %s was not delivered to %s, %s: %s", what, where, lost, _str(outcome))
         return
     status, body = outcome
     known = body if isinstance(body, dict) else {}

@@ -178,7 +178,7 @@ def test_a_refused_connection_is_tried_twice_and_told(monkeypatch, logged, stopw
     fail()
     assert stopwatch() < 2
     assert "ConnectionRefusedError" in logged.text
-    assert "sweep" in logged.text
+    assert "only where it watches the run already or has DAGAIN_WATCH=on" in logged.text
 
 
 def test_a_sidecar_that_comes_back_in_time_gets_the_callback(sidecar, monkeypatch, logged):
