@@ -6,7 +6,7 @@ import { createOrchestrator, createPolicySource, openState, type State } from '.
 import { factsFrom, healthChecks, orchestratorStatus } from './app/status.ts';
 import { openTracing, type Tracing } from './app/tracing.ts';
 import { type Environment, LOOPBACK } from './config/environment.ts';
-import { consoleRoutes } from './console/console.ts';
+import { createConsole } from './console/console.ts';
 import { DagainError } from './core/errors.ts';
 import { createCensus } from './engine/census.ts';
 import type { Clock } from './engine/clock.ts';
@@ -118,6 +118,7 @@ function assemble({
   const count = () => store.count(clock.nowMs());
   registerStoreGauges({ registry, count, census: createCensus({ store, clock }), pauses });
   registerOrchestratorGauge({ registry, look: () => statusOf(orchestrator), nowMs: clock.nowMs });
+  const page = createConsole();
   const app = createHttpApp({
     intake: engine.intake,
     runs: engine.desk.runs,
@@ -138,8 +139,9 @@ function assemble({
         facts: factsFrom(environment, { version: VERSION, storeName: state.name, startedAtMs: clock.nowMs() }),
         health: () => orchestratorStatus(orchestrator),
       }),
-      ...consoleRoutes(),
+      ...page.routes,
     ],
+    missingPage: page.missing,
   });
   const served = underPrefix(app, environment.DAGAIN_PUBLIC_URL ?? null);
   const server = createHttpServer({ app: served, host, port, log });

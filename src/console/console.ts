@@ -5,42 +5,49 @@ import { type Assets, readAssets } from './assets.ts';
 import { PAGE_HEADERS, pageHtml } from './page.ts';
 
 /** Where the page can be opened; its own modules decide what to show there. */
-const PAGES: readonly { readonly path: string; readonly depth: number }[] = [
-  { path: '/', depth: 0 },
-  { path: '/runs', depth: 0 },
-  { path: '/runs/:dag_id/:dag_run_id', depth: 2 },
-  { path: '/dags', depth: 0 },
-  { path: '/events', depth: 0 },
-];
+const PAGES = ['/', '/runs', '/runs/:dag_id/:dag_run_id', '/dags', '/events'];
+
+export interface Console {
+  readonly routes: readonly Route[];
+  /** The page's own words for an address that leads nowhere. */
+  readonly missing: Route['handle'];
+}
 
 /**
  * The operators' page. It is open to everybody, because it holds nothing: all that it shows it asks the API for, with the
  * token that its reader types in.
  */
-export function consoleRoutes(): Route[] {
+export function createConsole(): Console {
   let read: Assets | null = null;
   // Not before somebody looks: most replicas never serve a page.
   const assets = () => {
     read ??= readAssets();
     return read;
   };
-  const pages = PAGES.map(
-    ({ path, depth }): Route => ({
-      method: 'get',
-      path,
-      access: 'open',
-      handle: (_request, response) => send(response, PAGE_HEADERS, Buffer.from(pageHtml(assets(), depth))),
-    }),
-  );
-  return [
-    ...pages,
-    {
-      method: 'get',
-      path: '/assets/:build/*file',
-      access: 'open',
-      handle: (request, response) => sendAsset(assets(), request, response),
+  const show: Route['handle'] = (request, response) => {
+    send(response, PAGE_HEADERS, Buffer.from(pageHtml(assets(), depthOf(request.path))));
+  };
+  const pages = PAGES.map((path): Route => ({ method: 'get', path, access: 'open', handle: show }));
+  return {
+    routes: [
+      ...pages,
+      {
+        method: 'get',
+        path: '/assets/:build/*file',
+        access: 'open',
+        handle: (request, response) => sendAsset(assets(), request, response),
+      },
+    ],
+    missing(request, response) {
+      response.statusCode = 404;
+      show(request, response);
     },
-  ];
+  };
+}
+
+/** As a browser counts it, to which a slash at the end begins one more segment. */
+function depthOf(path: string): number {
+  return path.split('/').length - 2;
 }
 
 function sendAsset({ build, files }: Assets, request: Request, response: Response): void {

@@ -36,6 +36,8 @@ export interface HttpAppDeps {
   readonly seenWebhookIds?: SeenWebhookIds;
   /** Further routes, guarded, measured and answered like the others. */
   readonly routes?: readonly Route[];
+  /** Shows a person that an address leads nowhere; everybody else gets a problem. */
+  readonly missingPage?: Route['handle'];
 }
 
 /** The whole HTTP interface as one Express app. @throws DagainError `configuration_invalid` for unusable secrets */
@@ -54,7 +56,8 @@ export function createHttpApp(deps: HttpAppDeps): Express {
     ...(deps.routes ?? []),
   ];
   mount(app, routes, auth);
-  app.use(() => {
+  app.use((request, response) => {
+    if (deps.missingPage !== undefined && isNavigation(request)) return deps.missingPage(request, response);
     throw new HttpProblem('not_found', 'There is no such route; GET /openapi.json lists them all');
   });
   app.use(createErrorHandler(deps.log));
@@ -125,6 +128,12 @@ function createErrorHandler(log: Log) {
     if (response.headersSent) response.destroy();
     else if (!response.destroyed) sendProblem(request, response, problem, requestId);
   };
+}
+
+/** A browser that opens an address asks for a page by name; tools take anything. */
+function isNavigation({ method, path, headers }: Request): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  return !path.startsWith('/v1/') && /\btext\/html\b/i.test(headers.accept ?? '');
 }
 
 const LOST = new Set([400, 409, 413, 415]);

@@ -68,8 +68,36 @@ describe('an address', () => {
     await context.close();
   });
 
+  test('with a slash at its end shows the same view', async () => {
+    const { page, context, complaints } = await visit(browser);
+    for (const [path, heading] of [
+      ['runs/', 'Runs'],
+      ['dags/', 'Dags'],
+      ['events/', 'Events'],
+      ['ops/dagain/runs/', 'Runs'],
+    ] as const) {
+      await page.goto(`${stage.url}/${path}`);
+      await page.getByRole('heading', { level: 1, name: heading }).waitFor();
+    }
+    await stage.report(ODD);
+    await page.goto(`${stage.url}/runs/${encodeURIComponent(ODD.dagId)}/${encodeURIComponent(ODD.dagRunId)}/`);
+    await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+    await page.getByRole('link', { name: 'Dags' }).click();
+    await page.getByText('Runs by phase').waitFor();
+    expect(page.url()).toBe(`${stage.url}/dags`);
+    expect(complaints).toEqual([]);
+    await context.close();
+  });
+
   test('that is no view says so', async () => {
     const { page, context } = await visit(browser);
+    for (const path of ['nope', 'runs/only_a_dag', 'nope/deep/er/']) {
+      const answer = await page.goto(`${stage.url}/${path}`);
+      expect(answer?.status()).toBe(404);
+      await page.getByRole('heading', { name: 'Nothing here' }).waitFor();
+      await page.getByRole('link', { name: 'Runs' }).first().click();
+      expect(page.url()).toBe(`${stage.url}/runs`);
+    }
     await page.goto(`${stage.url}/runs`);
     await page.evaluate(() => history.pushState(null, '', 'nowhere'));
     await page.goBack();

@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { consoleRoutes } from '../../src/console/console.ts';
+import { createConsole } from '../../src/console/console.ts';
+import { problemIn } from '../http/problem.ts';
 import { type Serving, serve } from '../http/serve.ts';
 
 let serving: Serving;
 beforeAll(async () => {
+  const { routes, missing } = createConsole();
   serving = await serve({
-    routes: consoleRoutes(),
+    routes,
+    missingPage: missing,
     auth: { callbackTokens: [], operatorTokens: ['t'], webhookSecrets: [] },
   });
 });
@@ -17,6 +20,10 @@ const PAGES: readonly (readonly [path: string, root: string])[] = [
   ['/dags', './'],
   ['/events', './'],
   ['/runs/etl/scheduled__2026-01-01T00%3A00%3A00%2B00%3A00', '../../'],
+  // A slash at the end is one more step down to a browser.
+  ['/runs/', '../'],
+  ['/events/?type=operated', '../'],
+  ['/runs/etl/x/', '../../../'],
 ];
 
 describe('the page', () => {
@@ -39,6 +46,30 @@ describe('the page', () => {
     expect(policy).toContain("trusted-types 'none'");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(text).not.toMatch(/<script(?![^>]* src=)|<style|\sstyle=|\son\w+=/);
+  });
+
+  test.each([
+    ['/nope', './'],
+    ['/runs/etl', '../'],
+    ['/nope/a/b/', '../../../'],
+    ['/nope//a', '../../'],
+  ])('tells a browser that %s leads nowhere, with links from %s', async (path, root) => {
+    const { status, headers, text } = await serving.get(path, { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' });
+    expect(status).toBe(404);
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
+    expect(text).toContain(`<base href="${root}">`);
+  });
+
+  test.each<[method: string, path: string, accept: string | null]>([
+    ['GET', '/nope', null],
+    ['GET', '/nope', '*/*'],
+    ['GET', '/nope', 'application/json'],
+    ['POST', '/nope', 'text/html'],
+    ['GET', '/v1/nope', 'text/html'],
+  ])('tells whoever is no browser by a problem: %s %s for %s', async (method, path, accept) => {
+    const got = await serving.send({ method, path, headers: accept === null ? {} : { accept } });
+    expect(problemIn(got).code).toBe('not_found');
   });
 
   test('answers other methods with 405', async () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { consoleRoutes } from '../../src/console/console.ts';
+import { createConsole } from '../../src/console/console.ts';
 import type { HttpAppDeps } from '../../src/http/app.ts';
 import { problemIn } from './problem.ts';
 import { type Serving, serve, TASK_FAILED } from './serve.ts';
@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 async function serving(options: Partial<HttpAppDeps> = {}): Promise<Serving> {
-  http = await serve({ knownHosts: ['dagain.example'], routes: consoleRoutes(), ...options });
+  http = await serve({ knownHosts: ['dagain.example'], routes: createConsole().routes, ...options });
   return http;
 }
 
