@@ -67,6 +67,8 @@ export function createHttpApp(deps: HttpAppDeps): Express {
 /** Nothing that is answered here is a page; a route that serves one sets a policy of its own. */
 const SECURITY_HEADERS = {
   contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  // Only whoever ends TLS knows what else lives on the host that a browser would be bound to for a year.
+  strictTransportSecurity: false,
   // These say something about pages and their links only, and each costs every answer a little.
   crossOriginOpenerPolicy: false,
   originAgentCluster: false,
