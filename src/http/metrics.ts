@@ -27,6 +27,7 @@ export function metricsRoute(registry: Registry): Route {
     async handle(_request, response) {
       const text = await registry.metrics();
       response.setHeader('Content-Type', registry.contentType);
+      response.setHeader('Cache-Control', 'no-store');
       response.setHeader('Content-Length', Buffer.byteLength(text));
       response.end(text);
     },

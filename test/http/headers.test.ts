@@ -21,4 +21,11 @@ describe('every answer', () => {
     const { headers } = await http.post('/v1/callbacks/task-failed', TASK_FAILED);
     expect(headers['strict-transport-security']).toBeUndefined();
   });
+
+  test.each(['/v1/runs', '/livez', '/readyz', '/metrics', '/nope'])(
+    'of the moment is kept by nobody: %s',
+    async (path) => {
+      expect((await http.get(path)).headers['cache-control']).toBe('no-store');
+    },
+  );
 });
