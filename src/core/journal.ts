@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RunEvent } from './event.ts';
 import { FailureClass } from './policy.ts';
-import type { RunRecord } from './record.ts';
+import type { RecordIn, RunRecord } from './record.ts';
 import { Count, TimeMs } from './record-parts.ts';
 import { Id } from './run-key.ts';
 import type { Transition } from './transition/result.ts';
@@ -34,20 +34,21 @@ export const JournalEntry = z.strictObject({
 });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
-/** What the journal keeps of a change, or null where it is of no lasting interest. Pure. */
+/** What the journal keeps of a change, oldest first: nothing, one thing, or two that came to pass unseen. Pure. */
 export function journalOf(
   before: RunRecord | null,
   event: RunEvent,
   transition: Transition,
   nowMs: number,
-): JournalEntry | null {
-  const { next, reason } = transition;
-  const type = typeOf(before, event, transition);
+): readonly JournalEntry[] {
+  const { next } = transition;
   const record = next ?? before;
-  if (type === null || record === null || next === before) return null;
-  const [failure] = before === null ? record.failures : before.failures;
+  if (record === null || next === before) return [];
+  // A person's restart begins another attempt, with failures of its own; elsewhere the record may have let go of them.
+  const known = isRestart(transition) ? [] : (before?.failures ?? []);
+  const [failure] = [...known, ...record.failures];
   const operated = event.type === 'operated' ? event : null;
-  return {
+  return happeningsOf(before, event, transition).map(({ type, reason }) => ({
     atMs: nowMs,
     type,
     dagId: record.dagId,
@@ -60,32 +61,62 @@ export function journalOf(
     action: operated?.action ?? null,
     actor: operated?.actor ?? null,
     comment: operated?.comment ?? null,
-  };
+  }));
 }
 
-function typeOf(before: RunRecord | null, event: RunEvent, { next, reason, command }: Transition): JournalType | null {
-  if (event.type === 'operated') return 'operated';
+type Happening = Pick<JournalEntry, 'type' | 'reason'>;
+
+function happeningsOf(before: RunRecord | null, event: RunEvent, transition: Transition): readonly Happening[] {
+  const { reason } = transition;
+  if (event.type === 'operated') return [{ type: 'operated', reason }];
+  if (isRestart(transition)) return [{ type: 'restarted', reason }, ...afterRestart(transition)];
   // A clear that is sent once more is no other retry.
-  if (command === 'send_clear') return before?.phase === 'clearing' ? null : 'retried';
-  if (reason === 'restarted_by_person') return 'restarted';
+  const isRetry = transition.command === 'send_clear' && retriesOf(transition.next) > retriesOf(before);
+  // Where nobody has seen the attempt fail before, the clear is what ends it.
+  if (isRetry && !isSeenFailed(before))
+    return [
+      { type: 'failed', reason },
+      { type: 'retried', reason },
+    ];
+  const type = isRetry ? 'retried' : typeOf(before, transition);
+  return type === null ? [] : [{ type, reason }];
+}
+
+/** What a person has started may have failed by the time it is seen; the transition's reason tells of the restart alone. */
+function afterRestart({ next, reason }: Transition): readonly Happening[] {
+  if (next === null) return [{ type: 'ended', reason }];
+  if (isGivenUp(next)) return [{ type: 'gave_up', reason: next.reason }];
+  return isSeenFailed(next) ? [{ type: 'failed', reason: 'settled' }] : [];
+}
+
+function typeOf(before: RunRecord | null, { next, reason }: Transition): JournalType | null {
   if (reason === 'would_have_retried') return null;
   if (reason === 'run_succeeded' && (!isGivenUp(before) || isRehearsed(before)))
-    return hasRetried(before) ? 'recovered' : 'ended';
+    return retriesOf(before) > 0 ? 'recovered' : 'ended';
   const isOpen = before !== null && !isGivenUp(before);
   // A run that is gone may leave alerts that nobody has accepted yet, and is not given up for that.
   if (next === null || reason === 'run_missing') return isOpen ? 'ended' : null;
   if (isGivenUp(next)) return isGivenUp(before) ? null : 'gave_up';
-  return next.phase === 'waiting' && before?.phase !== 'waiting' ? 'failed' : null;
+  return isSeenFailed(next) && !isSeenFailed(before) ? 'failed' : null;
 }
 
-function isGivenUp(record: RunRecord | null): boolean {
+function isRestart({ reason }: Transition): boolean {
+  return reason === 'restarted_by_person';
+}
+
+/** What waits without having been seen may turn out not to have failed, and is asked about anew. */
+function isSeenFailed(record: RunRecord | null): boolean {
+  return record?.phase === 'waiting' && record.fingerprint !== null;
+}
+
+function isGivenUp(record: RunRecord | null): record is RecordIn<'giving_up' | 'gave_up'> {
   return record?.phase === 'giving_up' || record?.phase === 'gave_up';
 }
 
 function isRehearsed(record: RunRecord | null): boolean {
-  return isGivenUp(record) && record !== null && 'reason' in record && record.reason === 'would_have_retried';
+  return isGivenUp(record) && record.reason === 'would_have_retried';
 }
 
-function hasRetried(record: RunRecord | null): boolean {
-  return (record?.retriesUsed ?? 0) > 0;
+function retriesOf(record: RunRecord | null): number {
+  return record?.retriesUsed ?? 0;
 }

@@ -67,9 +67,8 @@ export function createSwapLoop(deps: SwapLoopDeps): SwapLoop {
     return { ...transition(key, before, event, rules, clock.nowMs()), before };
   }
 
-  function entriesOf(applied: Applied, event: RunEvent): JournalEntry[] {
-    const entry = journalOf(applied.before, event, applied, clock.nowMs());
-    return entry === null ? [] : [entry];
+  function entriesOf(applied: Applied, event: RunEvent): readonly JournalEntry[] {
+    return journalOf(applied.before, event, applied, clock.nowMs());
   }
 
   /** False when somebody else has changed the record since `version`. */
