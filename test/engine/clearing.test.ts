@@ -122,6 +122,21 @@ describe('sending a clear', () => {
   });
 });
 
+test('a restart by a person that has failed into the cap by the time it is seen is noted and counted as both', async () => {
+  const harness = createHarness();
+  harness.store.put(waitingRecord({ dueAtMs: NOW_MS, retriesUsed: 1 }));
+  harness.script.policy = { maxRetries: 1 };
+  harness.script.observe = async () => ({ ...FAILED, fingerprint: NEXT_ATTEMPT });
+  harness.worker.start();
+  await harness.timers.advanceBy(0);
+  await harness.worker.stop();
+  const entries = harness.store.journal.entries();
+  expect(entries).toMatchObject([{ type: 'restarted' }, { type: 'gave_up', reason: 'max_retries_reached' }]);
+  expect(harness.counts.get('happened restarted restarted_by_person')).toBe(1);
+  expect(harness.counts.get('happened gave_up max_retries_reached')).toBe(1);
+  expect(harness.clears).toEqual([]);
+});
+
 describe('what is told of the end', () => {
   test.each([
     ['recovered', async () => ({ ...FAILED, state: 'success' }) as const, 'happened recovered run_succeeded'],
