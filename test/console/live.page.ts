@@ -128,6 +128,46 @@ describe('a service in shadow mode that asks for no token', () => {
 });
 
 describe('signing in', () => {
+  test('names what is wrong with the token, whichever of several refusals comes first', async () => {
+    const fresh = await visit(browser, { isSignedIn: false });
+    await fresh.page.goto(stage.url);
+    const field = fresh.page.getByLabel('Operator token');
+    await field.waitFor();
+    for (let round = 0; round < 10; round++) {
+      await field.fill(`wrong-${round}`);
+      // The page asks for four things at once, and all of them are refused.
+      const refused = fresh.page.waitForResponse((answer) => answer.status() === 401);
+      await fresh.page.keyboard.press('Enter');
+      await refused;
+      await fresh.page.waitForLoadState('networkidle');
+      await field.waitFor();
+      expect(await fresh.page.getByRole('alert').textContent()).toBe('The bearer token is not valid here');
+    }
+    await fresh.context.close();
+  });
+
+  test.each(['tökén', 'two words', 'token-日本', 'tab\tinside'])(
+    'with what no header can hold is refused at once: %s',
+    async (token) => {
+      const fresh = await visit(browser, { isSignedIn: false });
+      await fresh.page.goto(stage.url);
+      const field = fresh.page.getByLabel('Operator token');
+      await field.waitFor();
+      await fresh.page.waitForLoadState('networkidle');
+      let asked = 0;
+      fresh.page.on('request', () => asked++);
+      await field.fill(token);
+      await fresh.page.keyboard.press('Enter');
+      await fresh.page.getByRole('alert').getByText('letters beyond ASCII').waitFor();
+      expect(asked).toBe(0);
+      expect(await fresh.page.evaluate(() => sessionStorage.getItem('dagain.token'))).toBeNull();
+      await field.fill(TOKEN);
+      await fresh.page.keyboard.press('Enter');
+      await fresh.page.getByText('Live', { exact: true }).waitFor();
+      await fresh.context.close();
+    },
+  );
+
   test('is asked for, told why a token is wrong, remembered in the tab, and ended', async () => {
     const fresh = await visit(browser, { isSignedIn: false });
     await fresh.page.goto(`${stage.url}/runs?phase=waiting`);

@@ -42,8 +42,10 @@ export function createApi({ fetch, root, session, onUnauthorized }: ApiDeps): Ap
       throw new ApiError(0, 'no_answer', 'The service does not answer. Is it running, and can this browser reach it?');
     });
     if (response.ok) return response;
-    const problem = await problemOf(response);
-    if (problem.status === 401 || problem.code === 'forbidden') onUnauthorized(problem);
+    const problem = await problemOf(response, init.signal ?? null);
+    const isRefused = problem.status === 401 || problem.code === 'forbidden';
+    // Of a token that has been replaced meanwhile nobody needs to hear.
+    if (isRefused && session.token() === token) onUnauthorized(problem);
     throw problem;
   }
 
@@ -76,10 +78,14 @@ export function runPath(run: { readonly dag_id: string; readonly dag_run_id: str
   return `v1/runs/${encodeURIComponent(run.dag_id)}/${encodeURIComponent(run.dag_run_id)}`;
 }
 
-async function problemOf(response: Response): Promise<ApiError> {
+async function problemOf(response: Response, signal: AbortSignal | null): Promise<ApiError> {
   const { status } = response;
-  // A proxy in between answers with something else.
-  const body: unknown = await response.json().catch(() => null);
+  const body: unknown = await response.json().catch((error: unknown) => {
+    // Whoever asked has gone, and what the answer says is not known.
+    if (signal?.aborted === true) throw error;
+    // A proxy in between answers with something else.
+    return null;
+  });
   if (typeof body === 'object' && body !== null && 'code' in body && 'detail' in body) {
     const requestId = 'request_id' in body ? ` (request ${String(body.request_id)})` : '';
     return new ApiError(status, String(body.code), `${String(body.detail)}${requestId}`);

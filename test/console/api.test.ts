@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { type ApiError, createApi } from '../../src/console/browser/api.ts';
+
+/** An API whose service answers 401, with the body that `bodyOf` gives. */
+function refusing(bodyOf: (signal: AbortSignal | null) => ReadableStream<Uint8Array> | string) {
+  const refusals: ApiError[] = [];
+  let token = 'wrong';
+  const api = createApi({
+    fetch: async (_input, init) => new Response(bodyOf(init?.signal ?? null), { status: 401 }),
+    root: 'http://page/',
+    session: { token: () => token },
+    onUnauthorized: (problem) => void refusals.push(problem),
+  });
+  const setToken = (next: string) => {
+    token = next;
+  };
+  return { api, refusals, setToken };
+}
+
+const PROBLEM = JSON.stringify({ code: 'unauthenticated', detail: 'The bearer token is not valid here' });
+
+describe('a refused token', () => {
+  test('is told of by what the service says', async () => {
+    const { api, refusals } = refusing(() => PROBLEM);
+    await expect(api.get('v1/stats')).rejects.toMatchObject({ status: 401, code: 'unauthenticated' });
+    expect(refusals).toMatchObject([{ message: 'The bearer token is not valid here' }]);
+  });
+
+  test('is not told of by an answer that nobody waited for to its end', async () => {
+    const leaving = new AbortController();
+    const { api, refusals } = refusing(
+      (signal) =>
+        new ReadableStream({ start: (body) => signal?.addEventListener('abort', () => body.error(signal.reason)) }),
+    );
+    const answer = api.get('v1/stats', {}, leaving.signal);
+    setImmediate(() => leaving.abort());
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
+    expect(refusals).toEqual([]);
+  });
+
+  test('is told of where something in between refuses it', async () => {
+    const { api, refusals } = refusing(() => '<h1>no</h1>');
+    await expect(api.get('v1/stats')).rejects.toMatchObject({ code: 'unexpected_answer' });
+    expect(refusals).toHaveLength(1);
+  });
+
+  test('is not told of once another one has taken its place', async () => {
+    const { api, refusals, setToken } = refusing(() => PROBLEM);
+    const answer = api.get('v1/stats');
+    setToken('right');
+    await expect(answer).rejects.toMatchObject({ status: 401 });
+    expect(refusals).toEqual([]);
+  });
+});
