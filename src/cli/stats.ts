@@ -33,7 +33,7 @@ function statsText(view: StatsView, screen: Screen): string {
     [`last ${lengthText(view.window_seconds * 1_000)}`, counts(totals)],
     ['retried', bars(buckets.map(({ retried }) => retried))],
     ['gave up', bars(buckets.map(({ gave_up }) => gave_up))],
-    ['', view.is_complete ? null : 'The journal has dropped older entries of this time: the figures are too low.'],
+    ['', view.is_complete ? null : 'The journal does not hold all of this time any more: the figures may be too low.'],
   ]);
   const number = (text: number) => (text === 0 ? '' : String(text));
   const dags = tableOf(

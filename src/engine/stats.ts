@@ -1,4 +1,4 @@
-import { JOURNAL_MAX_ENTRIES, type RunStore } from '../store/port.ts';
+import type { RunStore } from '../store/port.ts';
 import type { Census } from './census.ts';
 import type { Clock } from './clock.ts';
 import type { Pauses } from './pauses.ts';
@@ -24,7 +24,7 @@ export interface StatsReader {
 }
 
 export interface StatsDeps {
-  readonly store: Pick<RunStore, 'count' | 'readJournal'>;
+  readonly store: Pick<RunStore, 'count' | 'readJournal' | 'journalBegins'>;
   readonly census: () => Promise<Census>;
   readonly pauses: Pick<Pauses, 'known'>;
   readonly clock: Pick<Clock, 'nowMs'>;
@@ -51,20 +51,18 @@ export function createStats({ store, census, pauses, clock }: StatsDeps): StatsR
 
   async function readWindow(windowMs: number): Promise<WindowTally> {
     const nowMs = clock.nowMs();
-    const tally = createWindowTally(nowMs - windowMs, nowMs);
+    const fromMs = nowMs - windowMs;
+    const tally = createWindowTally(fromMs, nowMs);
     let before: string | null = null;
-    let seen = 0;
     do {
       const page = await store.readJournal({ before, limit: PAGE });
-      for (const { entry } of page.entries) {
-        seen += 1;
-        if (entry.atMs < nowMs - windowMs - CLOCK_SLACK_MS) return tally.result(true);
-        tally.add(entry);
-      }
-      before = page.next;
+      for (const { entry } of page.entries) tally.add(entry);
+      const isBeyond = page.entries.some(({ entry }) => entry.atMs < fromMs - CLOCK_SLACK_MS);
+      before = isBeyond ? null : page.next;
     } while (before !== null);
-    // A full journal has dropped what came before.
-    return tally.result(seen < JOURNAL_MAX_ENTRIES);
+    // Afterwards, so that what was dropped while it was read counts too.
+    const beginsMs = await store.journalBegins();
+    return tally.result(beginsMs === null || beginsMs < fromMs - CLOCK_SLACK_MS);
   }
 
   async function readAnew(windowMs: number): Promise<WindowTally> {

@@ -34,7 +34,7 @@ export const StatsView = z.object({
   top_tasks: z
     .array(z.object({ dag_id: z.string(), task_id: z.string(), failed: z.int() }))
     .describe('The ten that failed most often.'),
-  is_complete: z.boolean().describe('False: the journal has dropped older entries of the window.'),
+  is_complete: z.boolean().describe('False: the journal may have dropped older entries of the window.'),
 });
 export type StatsView = z.infer<typeof StatsView>;
 

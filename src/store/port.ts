@@ -100,6 +100,11 @@ export interface RunStore {
    * @throws DagainError `cursor_invalid` for a `before` that no page has given
    */
   readJournal(query: JournalQuery): Promise<JournalPage>;
+  /**
+   * From when on the journal holds all that it was given, in epoch milliseconds as entries tell them; null: nothing has
+   * been dropped to keep it short. What is older than `JOURNAL_MAX_AGE_MS` may be gone in any case.
+   */
+  journalBegins(): Promise<number | null>;
   /** Where the journal ends now: what comes later, `readJournalAfter` gives. */
   journalHead(): Promise<string>;
   /**

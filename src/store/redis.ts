@@ -6,7 +6,7 @@ import type { RunKey } from '../core/run-key.ts';
 import type { RunStore, Versioned } from './port.ts';
 import { createRedisConnection, type RedisConnection, type RedisConnectionOptions } from './redis/connection.ts';
 import { takeDue } from './redis/due.ts';
-import { journalHead, readJournal, readJournalAfter } from './redis/journal.ts';
+import { journalBegins, journalHead, readJournal, readJournalAfter } from './redis/journal.ts';
 import { marksKey, memberOf, pauseKeys, pingKeys, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
 import { countRuns, listPage } from './redis/listing.ts';
 import { advanceMark, readMark } from './redis/marks.ts';
@@ -59,6 +59,7 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
     readMark: (name) => readMark(send, marks, name),
     advanceMark: (name, toMs) => advanceMark(send, marks, name, toMs),
     readJournal: (query) => readJournal(send, shards, query),
+    journalBegins: () => journalBegins(send, shards),
     journalHead: () => journalHead(send, shards),
     readJournalAfter: (head, limit) => readJournalAfter(send, shards, head, limit),
     pauses: () => readPauses(send, pauses),

@@ -68,6 +68,7 @@ function sqliteStore(database: DatabaseSync, directory: string, path: string): S
     readMark: (name) => read(() => statements.mark(name)),
     advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
     readJournal: (query) => read(() => journal.read(query)),
+    journalBegins: () => read(() => journal.begins()),
     journalHead: () => read(() => journal.head()),
     readJournalAfter: (head, limit) => read(() => journal.readAfter(head, limit)),
     pauses: () => read(() => pauses.all()),

@@ -116,6 +116,21 @@ describe('stats', () => {
     expect((await desk.stats.read(HOUR_MS)).window.totals.gave_up).toBe(2);
   });
 
+  test.each([
+    [2 * HOUR_MS, true],
+    // The clocks of replicas may differ by so much.
+    [HOUR_MS + 30_000, false],
+    [HOUR_MS / 2, false],
+  ])('a journal that is whole for the last %i ms only tells of the last hour completely: %s', async (ago, expected) => {
+    const { desk, store, timers } = createHarness();
+    const agesMs = [3 * HOUR_MS, ago, 0];
+    store.journal.append(agesMs.map((ageMs) => entry({ atMs: timers.nowMs() - ageMs })));
+    expect((await desk.stats.read(HOUR_MS)).window.isComplete).toBe(true);
+    store.journal.dropOldest();
+    await timers.advanceBy(2_000);
+    expect((await desk.stats.read(HOUR_MS)).window.isComplete).toBe(expected);
+  });
+
   test('one reading at a time, however many windows are asked for, and one for each', async () => {
     const { desk, store } = createHarness();
     const { readJournal } = store;

@@ -118,6 +118,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     readMark: unused,
     advanceMark: unused,
     readJournal: unused,
+    journalBegins: unused,
     journalHead: unused,
     readJournalAfter: unused,
     pauses: unused,

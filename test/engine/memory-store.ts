@@ -150,6 +150,10 @@ export function createMemoryStore(): MemoryStore {
       check();
       return await journal.readJournal(query);
     },
+    async journalBegins() {
+      check();
+      return await journal.journalBegins();
+    },
     async journalHead() {
       check();
       return await journal.journalHead();

@@ -70,6 +70,13 @@ describe.each(storeHarnesses)('the journal of a RunStore: $name', ({ create }) =
     expect(new Set(entries.map(({ id }) => id)).size).toBe(3);
   });
 
+  test('begins nowhere while nothing has been dropped', async () => {
+    expect(await store.journalBegins()).toBeNull();
+    await write(RUN, [journalEntry(), journalEntry()]);
+    await store.setPause('dag', pauseOf('dag'), pauseEntry('dag'));
+    expect(await store.journalBegins()).toBeNull();
+  });
+
   test('a swap that is lost leaves no entry; one that deletes does', async () => {
     await write(RUN, [journalEntry({ reason: 'first' })]);
     const version = (await store.load(RUN))?.version ?? 0;
@@ -187,6 +194,7 @@ describe.each(storeHarnesses)('the journal of a RunStore: $name', ({ create }) =
     await store.close();
     const calls = [
       () => store.readJournal(FROM_START),
+      () => store.journalBegins(),
       () => store.journalHead(),
       () => store.readJournalAfter(head, 1),
       () => store.pauses(),

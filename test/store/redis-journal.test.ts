@@ -52,6 +52,31 @@ describe('what is kept', () => {
     expect(await read(store)).toHaveLength(1);
   });
 
+  test('it is whole from the oldest entry of a full shard on, whatever the others hold', async () => {
+    const { store, client } = await open();
+    const other = shardKeys(NAMESPACE).find(({ journal }) => journal !== KEYS.journal)?.journal ?? '';
+    await client.xAdd(other, '1-0', { e: encodeEntry(journalEntry({ atMs: NOW_MS - 9_000 })) });
+    const fill = async (journal: string, count: number, textOf: (number: number) => string) => {
+      const filling = client.multi();
+      for (let number = 0; number < count; number += 1) filling.xAdd(journal, '*', { e: textOf(number) });
+      await filling.exec();
+    };
+    const textAt = (number: number) => encodeEntry(journalEntry({ atMs: NOW_MS + number }));
+    await fill(KEYS.journal, MAX_IN_SHARD - 200, textAt);
+    expect(await store.journalBegins()).toBeNull();
+    await fill(KEYS.journal, 2_000, (number) => textAt(MAX_IN_SHARD - 200 + number));
+    await store.compareAndSwap(RUN, 0, recordDueAt(RUN, NOW_MS), [journalEntry()]);
+    const [oldest] = await client.xRange(KEYS.journal, '-', '+', { COUNT: 1 });
+    expect(oldest?.message['e']).not.toBe(textAt(0));
+    const beginsMs = (await store.journalBegins()) ?? 0;
+    expect(textAt(beginsMs - NOW_MS)).toBe(oldest?.message['e']);
+    // Of what cannot be read, Redis still knows the time.
+    await fill(other, MAX_IN_SHARD, () => '{}');
+    await client.xDel(other, '1-0');
+    const [first] = await client.xRange(other, '-', '+', { COUNT: 1 });
+    expect(await store.journalBegins()).toBe(Math.max(beginsMs, Number(first?.id.split('-')[0])));
+  });
+
   test('what is too old by the clock of Redis goes with the next entry', async () => {
     const { store, client } = await open();
     const oldestMs = Date.now() - JOURNAL_MAX_AGE_MS;

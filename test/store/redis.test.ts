@@ -65,6 +65,7 @@ function callsOf(store: RunStore): readonly (readonly [name: string, call: () =>
     ['list', () => store.list(null, 5)],
     ['count', () => store.count(NOW_MS)],
     ['readJournal', () => store.readJournal({ before: null, limit: 5 })],
+    ['journalBegins', () => store.journalBegins()],
     ['journalHead', () => store.journalHead()],
     ['pauses', () => store.pauses()],
     ['setPause', () => store.setPause('dag', null, pauseEntry('dag', 'resume'))],

@@ -65,6 +65,26 @@ describe('the journal in the file', () => {
     expect(kept).toHaveLength(102);
   });
 
+  test('tells from when on it is whole, once it has dropped entries to stay short', async () => {
+    const store = await open();
+    add(1, NOW_MS - 9_000);
+    add(51, NOW_MS - 7_000);
+    add(JOURNAL_MAX_ENTRIES - 1, NOW_MS - 1_000);
+    expect(await store.journalBegins()).toBeNull();
+    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
+    expect(ids()[0]).toEqual({ id: 51 });
+    expect(await store.journalBegins()).toBe(NOW_MS - 7_000);
+  });
+
+  test('is whole where it has dropped only what was too old', async () => {
+    const store = await open();
+    add(1, NOW_MS - JOURNAL_MAX_AGE_MS - 1);
+    add(49, NOW_MS - 1_000);
+    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS })]);
+    expect(ids()[0]).toEqual({ id: 49 });
+    expect(await store.journalBegins()).toBeNull();
+  });
+
   test('drops what is too old, some hundreds at a time', async () => {
     const store = await open();
     for (let id = 1; id <= 520; id += 1) add(id, NOW_MS - JOURNAL_MAX_AGE_MS - 1);

@@ -4,11 +4,16 @@ import type { Pause } from '../../src/core/pause.ts';
 import type { RunStore } from '../../src/store/port.ts';
 import { decodeEntry, encodeEntry } from '../../src/store/stored-entry.ts';
 
-type JournalPart = Pick<RunStore, 'readJournal' | 'journalHead' | 'readJournalAfter' | 'pauses' | 'setPause'>;
+type JournalPart = Pick<
+  RunStore,
+  'readJournal' | 'journalBegins' | 'journalHead' | 'readJournalAfter' | 'pauses' | 'setPause'
+>;
 
 /** The journal and the pauses of a store in memory. */
 export interface MemoryJournal extends JournalPart {
   append(entries: readonly JournalEntry[]): void;
+  /** Drops the oldest entry to keep the journal short. */
+  dropOldest(): void;
   /** All of it, oldest first. */
   entries(): readonly JournalEntry[];
   /** What is paused, without asking as a replica would. */
@@ -22,6 +27,7 @@ export interface MemoryJournal extends JournalPart {
 export function createMemoryJournal(): MemoryJournal {
   let kept: { id: number; text: string }[] = [];
   let lastId = 0;
+  let hasDropped = false;
   const pauses = new Map<string, Pause>();
 
   function append(entries: readonly JournalEntry[]): void {
@@ -45,6 +51,10 @@ export function createMemoryJournal(): MemoryJournal {
 
   return {
     append,
+    dropOldest() {
+      kept = kept.slice(1);
+      hasDropped = true;
+    },
     entries: () => kept.map((one) => read(one).entry),
     peekPauses: () => [...pauses.values()],
     async readJournal({ before, limit, key }) {
@@ -55,6 +65,10 @@ export function createMemoryJournal(): MemoryJournal {
       );
       const page = wanted.slice(Math.max(0, wanted.length - limit)).reverse();
       return { entries: page, next: wanted.length > page.length ? (page.at(-1)?.id ?? before) : null };
+    },
+    async journalBegins() {
+      const [oldest] = kept;
+      return hasDropped && oldest !== undefined ? read(oldest).entry.atMs : null;
     },
     journalHead: async () => String(lastId),
     async readJournalAfter(head, limit) {

@@ -25,7 +25,7 @@ export interface WindowTally {
   readonly topDags: readonly { dagId: string; retried: number; recovered: number; gaveUp: number }[];
   /** The ten that failed most often. */
   readonly topTasks: readonly { dagId: string; taskId: string; failed: number }[];
-  /** False: older entries of the window have been dropped. */
+  /** False: older entries of the window may have been dropped. */
   readonly isComplete: boolean;
 }
 

@@ -41,6 +41,12 @@ export function comparePlaces(a: Place, b: Place): number {
   return aMs - bMs || aNumber - bNumber || a.shard - b.shard;
 }
 
+/** When Redis took what stands there, in epoch milliseconds of its clock. */
+export function timeOf({ streamId }: Place): number {
+  const [ms] = partsOf(streamId);
+  return ms;
+}
+
 function partsOf(streamId: string): readonly [ms: number, number: number] {
   const [, ms, number] = STREAM_ID.exec(streamId) ?? [];
   return [Number(ms), Number(number)];

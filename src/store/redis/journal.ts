@@ -2,9 +2,9 @@ import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { JournalPage, JournalQuery, JournalTail, KeptEntry } from '../port.ts';
 import { decodeEntry } from '../stored-entry.ts';
-import { comparePlaces, formatHead, formatPlace, type Place, parseHead, parsePlace } from './journal-place.ts';
+import { comparePlaces, formatHead, formatPlace, type Place, parseHead, parsePlace, timeOf } from './journal-place.ts';
 import { memberOf, type ShardKeys, shardOf } from './layout.ts';
-import type { Send } from './scripts.ts';
+import { MAX_LENGTH, type Send } from './scripts.ts';
 
 /** How many entries of a shard are read at once where only those of one run are wanted. */
 const SCAN_SIZE = 500;
@@ -13,6 +13,7 @@ const MIN_CHUNK = 20;
 /** Before all that a stream can hold. */
 const BEGINNING = '0-0';
 
+const Length = z.int();
 const Entries = z.array(z.tuple([z.string(), z.array(z.string())]));
 
 interface Found extends Place {
@@ -50,6 +51,19 @@ export async function readJournal(send: Send, shards: readonly ShardKeys[], quer
     entries: found.slice(0, limit).flatMap(keptEntry),
     next: last !== undefined && found.length > limit ? formatPlace(last) : null,
   };
+}
+
+/** A shard may be full while others are not: what is whole begins where the last of the full ones does. */
+export async function journalBegins(send: Send, shards: readonly ShardKeys[]): Promise<number | null> {
+  const begins = await Promise.all(
+    shards.map(async ({ journal }, shard) => {
+      // Cutting leaves no fewer.
+      if (Length.parse(await send(['XLEN', journal])) < MAX_LENGTH) return [];
+      const oldest = foundIn(shard, await send(['XRANGE', journal, '-', '+', 'COUNT', '1']));
+      return oldest.map((found) => decodeEntry(found.text)?.atMs ?? timeOf(found));
+    }),
+  );
+  return begins.flat().reduce<number | null>((latest, atMs) => Math.max(latest ?? atMs, atMs), null);
 }
 
 export async function journalHead(send: Send, shards: readonly ShardKeys[]): Promise<string> {

@@ -4,7 +4,8 @@ import { SHARD_COUNT } from './layout.ts';
 
 /** Redis drops whole blocks of a stream, of 100 entries by default: so many more may be kept. */
 const BLOCK = 100;
-const MAX_LENGTH = Math.floor(JOURNAL_MAX_ENTRIES / SHARD_COUNT) - BLOCK;
+/** To which a shard's journal is cut at most. */
+export const MAX_LENGTH = Math.floor(JOURNAL_MAX_ENTRIES / SHARD_COUNT) - BLOCK;
 
 /** Sends one command and answers with Redis's reply. */
 export type Send = (args: readonly string[]) => Promise<unknown>;

@@ -19,6 +19,7 @@ const EXPIRED_AT_ONCE = 500;
 
 const Row = z.object({ id: z.int(), entry: z.string() });
 const Rows = z.array(Row);
+const OldestRow = z.object({ id: z.int(), at_ms: z.number() }).optional();
 const HeadRow = z.object({ id: z.int().nullable() });
 const Id = z.string().regex(/^\d{1,15}$/);
 
@@ -31,6 +32,7 @@ export interface EncodedEntry extends Pick<JournalEntry, 'atMs' | 'dagId' | 'dag
 export interface JournalTable {
   append(entries: readonly EncodedEntry[]): void;
   read(query: JournalQuery): JournalPage;
+  begins(): number | null;
   head(): string;
   readAfter(head: string, limit: number): JournalTail;
 }
@@ -54,6 +56,7 @@ export function openJournal(database: DatabaseSync): JournalTable {
     'SELECT id, entry FROM journal WHERE dag_id = ? AND dag_run_id = ? AND id < ? ORDER BY id DESC LIMIT ?',
   );
   const after = database.prepare('SELECT id, entry FROM journal WHERE id > ? ORDER BY id LIMIT ?');
+  const oldest = database.prepare('SELECT id, at_ms FROM journal ORDER BY id LIMIT 1');
   const last = database.prepare('SELECT max(id) AS id FROM journal');
 
   function append({ atMs, dagId, dagRunId, text }: EncodedEntry): void {
@@ -61,6 +64,14 @@ export function openJournal(database: DatabaseSync): JournalTable {
     if (id % DROPPED_EVERY !== 0) return;
     shorten.run(id - JOURNAL_MAX_ENTRIES + DROPPED_EVERY);
     expire.run(atMs - JOURNAL_MAX_AGE_MS, EXPIRED_AT_ONCE);
+  }
+
+  /** The first id is 1, and what is dropped for its age leaves the journal short. */
+  function begins(): number | null {
+    const first = OldestRow.parse(oldest.get());
+    const { id: lastId } = HeadRow.parse(last.get());
+    if (first === undefined || lastId === null || first.id === 1) return null;
+    return lastId - first.id < JOURNAL_MAX_ENTRIES - DROPPED_EVERY - 1 ? null : first.at_ms;
   }
 
   return {
@@ -75,6 +86,7 @@ export function openJournal(database: DatabaseSync): JournalTable {
       const next = rows.length > limit ? rows[limit - 1] : undefined;
       return { entries: rows.slice(0, limit).flatMap(keptEntry), next: next === undefined ? null : String(next.id) };
     },
+    begins,
     head: () => String(HeadRow.parse(last.get()).id ?? 0),
     readAfter(head, limit) {
       const rows = Rows.parse(after.all(idOf(head), Math.max(0, limit)));

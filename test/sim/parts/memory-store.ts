@@ -89,6 +89,7 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
       return { records: entries.size, due: due.length };
     },
     readJournal: journal.readJournal,
+    journalBegins: journal.journalBegins,
     journalHead: journal.journalHead,
     readJournalAfter: journal.readJournalAfter,
     pauses: journal.pauses,

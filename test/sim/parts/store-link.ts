@@ -63,6 +63,7 @@ export function createStoreLink({ store, life, timers, dice, journal, weather, o
     readMark: (name) => call('readMark', () => store.readMark(name)),
     advanceMark: (name, toMs) => call('advanceMark', () => store.advanceMark(name, toMs)),
     readJournal: (query) => call('readJournal', () => store.readJournal(query)),
+    journalBegins: () => call('journalBegins', () => store.journalBegins()),
     journalHead: () => call('journalHead', () => store.journalHead()),
     readJournalAfter: (head, limit) => call('readJournalAfter', () => store.readJournalAfter(head, limit)),
     pauses: () => call('pauses', () => store.pauses()),

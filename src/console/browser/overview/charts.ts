@@ -19,7 +19,7 @@ export function Charts({ stats }: { readonly stats: StatsView }): View {
   return html`<div class="charts">
       ${SERIES.map(({ key, label }) => h(Chart, { key, series: key, label, total: totals[key], most, stats }))}
     </div>
-    ${!is_complete && html`<p class="quiet">The journal has dropped older entries of this time: the figures are too low.</p>`}
+    ${!is_complete && html`<p class="quiet">The journal does not hold all of this time any more: the figures may be too low.</p>`}
     <details class="as-table">
       <summary>The figures as a table</summary>
       <div class="scroll" tabindex="0" role="region" aria-label="The figures as a table">
