@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest';
-import { type ApiError, createApi } from '../../src/console/browser/api.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type ApiError, adviceFor, createApi } from '../../src/console/browser/api.ts';
 
 /** An API whose service answers 401, with the body that `bodyOf` gives. */
 function refusing(bodyOf: (signal: AbortSignal | null) => ReadableStream<Uint8Array> | string) {
@@ -50,5 +50,51 @@ describe('a refused token', () => {
     setToken('right');
     await expect(answer).rejects.toMatchObject({ status: 401 });
     expect(refusals).toEqual([]);
+  });
+});
+
+describe('a service that does not answer', () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** As a browser does that has no connection left: the request waits until it is given up. */
+  function waiting() {
+    const waits: number[] = [];
+    const late = new AbortController();
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => {
+      waits.push(ms);
+      return late.signal;
+    });
+    const api = createApi({
+      fetch: (_input, init) =>
+        new Promise((_, reject) => init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))),
+      root: 'http://page/',
+      session: { token: () => null },
+      onUnauthorized: () => {},
+    });
+    const giveUp = () => late.abort(new DOMException('too late', 'TimeoutError'));
+    return { api, waits, giveUp };
+  }
+
+  test('is waited for no longer than 30 s when it is asked', async () => {
+    const { api, waits, giveUp } = waiting();
+    const answer = api.get('v1/stats', {}, new AbortController().signal);
+    giveUp();
+    await expect(answer).rejects.toMatchObject({ status: 0, code: 'no_answer' });
+    expect(waits).toEqual([30_000]);
+  });
+
+  test('may have done what it was told', async () => {
+    const { api, waits, giveUp } = waiting();
+    const error: unknown = await Promise.all([api.post('v1/pause', {}), giveUp()]).catch((reason: unknown) => reason);
+    expect(waits).toEqual([300_000]);
+    expect(adviceFor(error)).toContain('may have been done');
+  });
+
+  test('is not complained of by a view that has gone', async () => {
+    const { api } = waiting();
+    const leaving = new AbortController();
+    const answer = api.get('v1/stats', {}, leaving.signal);
+    leaving.abort();
+    await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
   });
 });

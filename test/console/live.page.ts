@@ -104,6 +104,35 @@ describe('what is shown', () => {
   });
 });
 
+describe('tabs', () => {
+  /** What a browser does to a tab when another one comes to the front; it says of all pages here that they are seen. */
+  async function show(tab: Page, isSeen: boolean): Promise<void> {
+    await tab.evaluate((isHidden) => {
+      Object.defineProperty(document, 'hidden', { configurable: true, get: () => isHidden });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, !isSeen);
+  }
+
+  test('may be as many as one likes: only those that are seen hold a connection', async () => {
+    const tabs = [page];
+    for (let opened = 1; opened <= 8; opened++) {
+      const tab = tabs.at(-1) ?? page;
+      await tab.goto(`${stage.url}/runs?held=true`);
+      await tab.getByText(/^\d+ runs?$/).waitFor({ timeout: 10_000 });
+      await tab.getByText('Live', { exact: true }).waitFor({ timeout: 10_000 });
+      await show(tab, false);
+      tabs.push(await context.newPage());
+    }
+    // What has happened meanwhile is there as soon as the first one is looked at again.
+    const run = stage.records.findLast(({ phase, held }) => phase === 'watching' && held === null);
+    if (run === undefined) throw new Error('no run is watched');
+    await operate(`v1/runs/${run.dagId}/${encodeURIComponent(run.dagRunId)}/pause`);
+    await show(page, true);
+    await page.getByText(run.dagRunId).waitFor({ timeout: 10_000 });
+    await page.getByText('Live', { exact: true }).waitFor({ timeout: 10_000 });
+  });
+});
+
 describe('a service in shadow mode that asks for no token', () => {
   test('says so on every view, and lets in', async () => {
     const settings = { DAGAIN_MODE: 'shadow', DAGAIN_OPERATOR_TOKEN: '', DAGAIN_CALLBACK_TOKEN: '' };

@@ -32,6 +32,11 @@ export interface ApiDeps {
   readonly onUnauthorized: (problem: ApiError) => void;
 }
 
+/** What takes longer will not come: the service bounds what it does for a read. */
+const READ_TIMEOUT_MS = 30_000;
+/** Thousands of runs may be acted on. */
+const ACT_TIMEOUT_MS = 300_000;
+
 export function createApi({ fetch, root, session, onUnauthorized }: ApiDeps): Api {
   async function send(path: string, init: RequestInit): Promise<Response> {
     const token = session.token();
@@ -39,7 +44,7 @@ export function createApi({ fetch, root, session, onUnauthorized }: ApiDeps): Ap
     const options: RequestInit = { ...init, headers, credentials: 'omit', cache: 'no-store' };
     const response = await fetch(root + path, options).catch((error: unknown) => {
       if (init.signal?.aborted === true) throw error;
-      throw new ApiError(0, 'no_answer', 'The service does not answer. Is it running, and can this browser reach it?');
+      throw unanswered(init, 'The service does not answer. Is it running, and can this browser reach it?');
     });
     if (response.ok) return response;
     const problem = await problemOf(response, init.signal ?? null);
@@ -49,15 +54,26 @@ export function createApi({ fetch, root, session, onUnauthorized }: ApiDeps): Ap
     throw problem;
   }
 
+  async function ask<T>(path: string, init: RequestInit, timeoutMs: number): Promise<T> {
+    const tooLate = AbortSignal.timeout(timeoutMs);
+    const given = init.signal ?? null;
+    const signal = given === null ? tooLate : AbortSignal.any([given, tooLate]);
+    try {
+      const response = await send(path, { ...init, signal });
+      return await response.json();
+    } catch (error) {
+      if (!tooLate.aborted || given?.aborted === true) throw error;
+      const seconds = timeoutMs / 1_000;
+      throw unanswered(init, `The service has not answered in ${seconds} s. Are many windows of this page open?`);
+    }
+  }
+
   return {
-    async get(path, query = {}, signal) {
-      const response = await send(path + queryText(query), signal === undefined ? {} : { signal });
-      return await response.json();
-    },
-    async post(path, body) {
+    get: (path, query = {}, signal) =>
+      ask(path + queryText(query), signal === undefined ? {} : { signal }, READ_TIMEOUT_MS),
+    post(path, body) {
       const headers = { 'Content-Type': 'application/json' };
-      const response = await send(path, { method: 'POST', headers, body: JSON.stringify(body) });
-      return await response.json();
+      return ask(path, { method: 'POST', headers, body: JSON.stringify(body) }, ACT_TIMEOUT_MS);
     },
     async stream(path, signal) {
       const { body } = await send(path, { signal });
@@ -66,6 +82,10 @@ export function createApi({ fetch, root, session, onUnauthorized }: ApiDeps): Ap
       return body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array<ArrayBuffer>>);
     },
   };
+}
+
+function unanswered({ method }: RequestInit, message: string): ApiError {
+  return new ApiError(0, method === 'POST' ? 'outcome_unknown' : 'no_answer', message);
 }
 
 export function queryText(query: Query): string {
@@ -99,6 +119,8 @@ export function adviceFor(error: unknown): string {
   switch (error.code) {
     case 'no_answer':
       return 'The page tries again by itself.';
+    case 'outcome_unknown':
+      return 'It may have been done all the same: look before you try again.';
     case 'unauthenticated':
     case 'forbidden':
       return 'Sign in with a token from DAGAIN_OPERATOR_TOKEN.';

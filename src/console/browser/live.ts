@@ -30,11 +30,13 @@ const LONGEST_WAIT_MS = 30_000;
 /** The service says something every 15 s; a connection that is silent for longer is dead. */
 const SILENCE_MS = 40_000;
 
-export function createLive(api: Pick<Api, 'stream'>): Live {
+/** A browser opens six connections to a service at most, for all its tabs: one that nobody sees keeps none. */
+export function createLive(api: Pick<Api, 'stream'>, page: Pick<Document, 'hidden' | 'addEventListener'>): Live {
   const statusListeners = new Set<(status: LiveStatus) => void>();
   const changeListeners = new Set<(runs: readonly RunId[] | null) => void>();
   let status: LiveStatus = { state: 'connecting', mode: null, version: null, skewMs: 0 };
   let stopping: AbortController | null = null;
+  let isWanted = false;
 
   function become(change: Partial<LiveStatus>): void {
     status = { ...status, ...change };
@@ -91,19 +93,27 @@ export function createLive(api: Pick<Api, 'stream'>): Live {
     }
   }
 
+  function begin(): void {
+    stopping?.abort();
+    stopping = null;
+    if (!isWanted || page.hidden) return;
+    stopping = new AbortController();
+    become({ state: 'connecting' });
+    void keepListening(stopping.signal);
+  }
+  page.addEventListener('visibilitychange', begin);
+
   return {
     status: () => status,
     onStatus: (listener) => subscribe(statusListeners, listener),
     onChange: (listener) => subscribe(changeListeners, listener),
     start() {
-      stopping?.abort();
-      stopping = new AbortController();
-      become({ state: 'connecting' });
-      void keepListening(stopping.signal);
+      isWanted = true;
+      begin();
     },
     stop() {
-      stopping?.abort();
-      stopping = null;
+      isWanted = false;
+      begin();
     },
   };
 }

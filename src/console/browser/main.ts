@@ -15,7 +15,7 @@ const api = createApi({
   onUnauthorized: (problem: ApiError) =>
     unauthorized.dispatchEvent(new CustomEvent('refused', { detail: problem.message })),
 });
-const live = createLive(api);
+const live = createLive(api, document);
 const router = createRouter(window, root);
 
 const place = document.getElementById('app');

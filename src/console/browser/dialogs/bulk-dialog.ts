@@ -5,12 +5,10 @@ import { ACTION_WORDS, type Action, doneText, runsText } from '../actions.ts';
 import { usePage } from '../context.ts';
 import { html, type View } from '../html.ts';
 import { Problem, useLoaded, Waiting } from '../loading.ts';
+import type { BulkFilter } from '../runs/filter.ts';
 import { PHASE_WORDS, reasonText } from '../words.ts';
 import { ActForm, type Given } from './act-form.ts';
 import { Dialog } from './dialog.ts';
-
-/** As the body of a bulk action writes it. */
-export type BulkFilter = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 export interface BulkDialogProps {
   readonly action: Action;

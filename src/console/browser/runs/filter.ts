@@ -1,6 +1,8 @@
 import type { RunSummary } from '../../../http/run-view.ts';
 import type { Action } from '../actions.ts';
-import type { BulkFilter } from '../dialogs/bulk-dialog.ts';
+
+/** As the body of a bulk action writes it. */
+export type BulkFilter = Readonly<Record<string, string | boolean | readonly string[]>>;
 
 /** The part of a filter that the service applies, as its query names it. */
 const SERVED = ['phase', 'dag_id', 'failure_class', 'held', 'reason', 'older_than', 'newer_than'] as const;
