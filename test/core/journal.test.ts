@@ -115,6 +115,8 @@ describe('the journal leaves out', () => {
   test.each<[what: string, RunRecord | null, RunEvent]>([
     ['a first report, which may settle or not', null, failed()],
     ['a repeated clear', clearingRecord({ dueAtMs: NOW_MS }), seen('failed')],
+    ['a look before the delay is over', waitingRecord({ retryAtMs: NOW_MS + 1 }), seen('failed')],
+    ['another task of the same attempt', waitingRecord(), failed({ id: 'ti:another', taskId: 'another' })],
     ['an accepted clear', clearingRecord(), clearAnswered({ type: 'accepted', run: null })],
     ['a rehearsed clear, which is a retry already', clearingRecord(), clearAnswered({ type: 'rehearsed', tasks: 1 })],
     ['what changes nothing', waitingRecord(), operated('resume')],
