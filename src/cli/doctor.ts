@@ -2,6 +2,7 @@ import { DagainError } from '../core/errors.ts';
 import type { Check, Finding } from '../core/finding.ts';
 import { fail } from '../core/finding.ts';
 import type { ExitCode, Terminal } from './command.ts';
+import { jsonText } from './parameters.ts';
 
 /** Longest that one check may take, in milliseconds: a login at a cloud, and what comes after it. */
 export const CHECK_TIMEOUT_MS = 40_000;
@@ -20,7 +21,7 @@ export async function runDoctor({ checks, asJson, terminal, timeoutMs = CHECK_TI
   const rows = await Promise.all(
     checks.map(async (check) => ({ name: check.name, ...(await runOne(check, timeoutMs)) })),
   );
-  terminal.out(asJson ? `${JSON.stringify(viewOf(rows), null, 2)}\n` : tableOf(rows));
+  terminal.out(asJson ? jsonText(viewOf(rows)) : tableOf(rows));
   return rows.some(({ result }) => result === 'fail') ? 1 : 0;
 }
 

@@ -79,7 +79,15 @@ export function clientFor(options: Values<typeof serviceOptions>, { variables }:
   return createServiceClient(addressFrom(variables, options.url));
 }
 
-/** What scripts read. */
+/** What a terminal obeys and JSON leaves as it is: C1 controls, separators, and what turns the direction of text. */
+const OBEYED = /[\u007f-\u009f\u2028\u2029\p{Cf}]/gu;
+
+/** What scripts read, and terminals show; the same JSON, with nothing in it that moves a cursor. */
 export function jsonText(json: unknown): string {
-  return `${JSON.stringify(json, null, 2)}\n`;
+  return `${JSON.stringify(json, null, 2).replace(OBEYED, escaped)}\n`;
+}
+
+function escaped(character: string): string {
+  const units = character.split('');
+  return units.map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`).join('');
 }

@@ -5,6 +5,7 @@ import { formatDurationMs } from '../core/duration.ts';
 import { POLICY_KEYS, writtenValue } from '../core/resolve-policy.ts';
 import type { ExplainedPolicy } from '../engine/policy-source.ts';
 import type { ExitCode, Terminal } from './command.ts';
+import { jsonText } from './parameters.ts';
 
 /** Checks a policy file and names everything that is wrong with it, each with its line. */
 export function checkPolicy(path: string, terminal: Terminal): ExitCode {
@@ -53,7 +54,7 @@ export function printResolvedPolicy(
     const { clamped, tagsKnown: tags_known, tagProblems: tag_problems } = resolved;
     const unconfigured_channels = resolved.unconfiguredChannels;
     const view = { dag_id: dagId, policy: values, clamped, unconfigured_channels, tags_known, tag_problems };
-    terminal.out(`${JSON.stringify(view, null, 2)}\n`);
+    terminal.out(jsonText(view));
     return 0;
   }
   terminal.out(`Policy in force for ${dagId}\n\n`);

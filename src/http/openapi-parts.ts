@@ -20,12 +20,14 @@ export const ID = {
   not: { enum: ['.', '..', '~', '__proto__', 'constructor', 'prototype'] },
 };
 export const DAG_PATTERN = { ...ID, pattern: patternOf(FORBIDDEN) };
+const DIRECTIONS = '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069';
+const NOT_IN_NAMES = `${CONTROLS}${DIRECTIONS}`;
 /** Control characters nowhere, and not only blanks. */
 export const ACTOR = {
   type: 'string',
   minLength: 1,
   maxLength: 200,
-  pattern: `^[^${CONTROLS}]*[^${CONTROLS}${BLANK}][^${CONTROLS}]*$`,
+  pattern: `^[^${NOT_IN_NAMES}]*[^${NOT_IN_NAMES}${BLANK}][^${NOT_IN_NAMES}]*$`,
 };
 export const AGE = { type: 'string', pattern: AGE_PATTERN.source };
 

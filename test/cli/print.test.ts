@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { jsonText } from '../../src/cli/parameters.ts';
 import { fieldsOf, tableOf } from '../../src/cli/print/table.ts';
 import { cut, printable, widthOf } from '../../src/cli/print/text.ts';
 import { absolute, lengthText, relative } from '../../src/cli/print/time.ts';
@@ -114,4 +115,16 @@ test('times are told from now', () => {
 test('bars show every count that is not zero, the highest in full', () => {
   expect(bars([0, 1, 100, 50])).toBe(' ▁█▄');
   expect(bars([0, 0])).toBe('  ');
+});
+
+describe('JSON', () => {
+  const OBEYED = ['\u007f', '\u009b31m', '\u2028', '\u2029', '\u202e', '\u2066', '\u200f', '\ufeff', '\u{e0001}'];
+
+  test.each(OBEYED)('holds nothing that a terminal obeys, and says the same: %j', (text) => {
+    const json = { dag_id: `a${text}b`, [`key${text}`]: ['ü日😀\u001b[2J', { n: 1 }] };
+    const printed = jsonText(json);
+    expect(printed.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(printed).toContain('ü日😀');
+    expect(JSON.parse(printed)).toEqual(json);
+  });
 });

@@ -5,8 +5,9 @@ import { idProblem } from '../../src/core/run-key.ts';
 import { DagsQuery } from '../../src/http/dags.ts';
 import { EventsQuery } from '../../src/http/events.ts';
 import { EXAMPLES } from '../../src/http/openapi-examples.ts';
-import { ID } from '../../src/http/openapi-parts.ts';
+import { ACTOR, ID } from '../../src/http/openapi-parts.ts';
 import { SCHEMAS } from '../../src/http/openapi-schemas.ts';
+import { Actor } from '../../src/http/operation-body.ts';
 import { operatorRoutes } from '../../src/http/operator-routes.ts';
 import { PolicyQuery, PolicyView } from '../../src/http/policy.ts';
 import { RunsQuery } from '../../src/http/runs.ts';
@@ -153,4 +154,12 @@ describe('the document', () => {
       Object.keys(Json.parse(JSON.parse(got.text))),
     );
   });
+});
+
+test('a name that the document allows is one that the service takes, and the other way round', () => {
+  const pattern = new RegExp(ACTOR.pattern);
+  for (let code = 1; code < 0xd800; code++) {
+    const name = `a${String.fromCharCode(code)}b`;
+    if (pattern.test(name) !== Actor.safeParse(name).success) expect.unreachable(`U+${code.toString(16)}`);
+  }
 });

@@ -67,6 +67,8 @@ describe('operations', () => {
     ['no actor', 'pause', {}, 'actor'],
     ['an empty actor', 'pause', { actor: '  ' }, 'actor'],
     ['an actor that is no text', 'pause', { actor: 7 }, 'actor'],
+    ['an actor that turns the direction of text', 'pause', { actor: 'a\u202ennab' }, 'actor'],
+    ['an actor that isolates a part of it', 'pause', { actor: 'a\u2066b' }, 'actor'],
     ['a comment that is too long', 'pause', { actor: 'a', comment: 'x'.repeat(1_001) }, 'comment'],
     ['an unknown field', 'pause', { actor: 'a', retries: 1 }, 'retries'],
     ['no number of retries', 'grant', { actor: 'a' }, 'retries'],
