@@ -26,7 +26,9 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY package.json LICENSE ./
-RUN install -d -o node -g node -m 0700 /data
+RUN install -d -o node -g node -m 0700 /data \
+    && printf '#!/bin/sh\nexec node /app/dist/main.js "$@"\n' > /usr/local/bin/dagain \
+    && chmod 0755 /usr/local/bin/dagain
 USER node
 VOLUME /data
 EXPOSE 8484
