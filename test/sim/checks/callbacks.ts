@@ -17,6 +17,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   const underWay = new Map<string, Set<Callback>>();
   const reportedAtMs = new Map<Callback, number>();
   const forgottenAtMs = new Map<string, number>();
+  const acceptedAtMs = new Map<string, number>();
+  const takenUpAtMs = new Map<string, number>();
   let hasLost = false;
 
   function onSwap({ by, key, before, after, isIntake }: SimEventOf<'swapped'>): void {
@@ -25,6 +27,7 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     const isTakenUp = isGivenUp(before) && after !== null && after.granted > before.granted;
     if (after === null || isTakenUp) forbidden.delete(name);
     if (after === null || isTakenUp) forgottenAtMs.set(name, nowMs());
+    if (isTakenUp) takenUpAtMs.set(name, nowMs());
     if (after?.phase === 'clearing' && before?.phase === 'waiting') {
       const startMs = after.fingerprint.startedAtMs;
       if (startMs !== null && forbidden.get(name)?.has(startMs)) {
@@ -76,6 +79,11 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     const name = formatRunKey(key);
     // A grant counts more than what was on its way before it, and nothing is kept of a run that was off by policy.
     if ((reportedAtMs.get(callback) ?? nowMs()) <= (forgottenAtMs.get(name) ?? -1)) return;
+    // Nor does it count again when it is delivered once more.
+    const content = `${name} ${JSON.stringify(callback.body)}`;
+    const firstAcceptedAtMs = acceptedAtMs.get(content) ?? nowMs();
+    acceptedAtMs.set(content, firstAcceptedAtMs);
+    if (firstAcceptedAtMs <= (takenUpAtMs.get(name) ?? -1)) return;
     forbidden.set(name, (forbidden.get(name) ?? new Set()).add(startMs));
   }
 
