@@ -33,6 +33,8 @@ export interface SeenRun {
 /** What one read of the orchestrator said, taken for exactly the version of the record that it is applied to. */
 export interface Observed {
   readonly type: 'observed';
+  /** When the orchestrator was asked: what it said counts for nothing once that is long ago. Absent: just now. */
+  readonly askedAtMs?: number;
   readonly observation:
     | SeenRun
     | { readonly type: 'missing' }

@@ -14,6 +14,12 @@ export type Restarts =
   /** The log may not be read, does not reach back far enough, or does not show which entries are ours. */
   | { readonly type: 'untold'; readonly detail: string };
 
+/** A person has set the attempt, or a task of it, to failed; by the orchestrator's clock in epoch milliseconds. */
+export interface Stop {
+  readonly by: string;
+  readonly atMs: number;
+}
+
 /** What a count is held against just before a retry is spent. */
 export interface Evidence {
   readonly restarts: Restarts;
@@ -21,8 +27,8 @@ export interface Evidence {
   readonly remembersSinceMs: number;
   /** When a running process last found data lost; null: never. */
   readonly lostAtMs: number | null;
-  /** Who has set this attempt, or a task of it, to failed by hand; absent where nobody did. */
-  readonly stoppedBy?: string;
+  /** Absent where nobody has ended this attempt by hand. */
+  readonly stop?: Stop;
 }
 
 export type Verdict =
@@ -33,7 +39,7 @@ export type Verdict =
 
 type Count = Pick<
   RecordIn<'waiting'>,
-  'clearsSent' | 'logOffset' | 'countIs' | 'earlierCount' | 'clearNumber' | 'attemptStartedAtMs'
+  'clearsSent' | 'logOffset' | 'countIs' | 'earlierCount' | 'firstFailedAtMs' | 'clearNumber' | 'attemptStartedAtMs'
 >;
 
 /** How far the orchestrator's clock may be from ours. */
@@ -91,9 +97,11 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
     return { type: 'missed', missed: Math.max(missed, 0), firstOursAtMs, detail };
   }
   if (missed > 0) {
-    // A count that ended well leaves no record; a person's restart after it shows that this is another one.
-    const isOfEarlierCount = count.countIs === 'unchecked' && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);
-    if (isOfEarlierCount) return agrees;
+    // A count that ended well leaves no record; a person's restart after it shows that this is another one. All of it
+    // was before this one's first failure.
+    const isBefore = (ours.at(-1)?.atMs ?? 0) < count.firstFailedAtMs;
+    const isOfEarlierCount = isBefore && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);
+    if (count.countIs === 'unchecked' && isOfEarlierCount) return agrees;
     const detail = `the audit log shows ${ours.length} clears of ours, the record knew of ${known}`;
     return { type: 'missed', missed, firstOursAtMs, detail };
   }

@@ -1,4 +1,4 @@
-import type { Evidence, Restarts } from '../core/evidence.ts';
+import type { Evidence, Restarts, Stop } from '../core/evidence.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { AuditEntry, AuditTrail, Orchestrator, Unavailable } from '../orchestrator/port.ts';
 import type { Memory } from './memory.ts';
@@ -20,10 +20,10 @@ export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): Ev
       const trail = await orchestrator.auditTrail(key);
       const restarts = restartsIn(trail);
       if (restarts.type === 'unavailable') return restarts;
-      const stoppedBy = trail.type === 'found' ? whoStopped(trail.entries) : null;
+      const stop = trail.type === 'found' ? lastStop(trail.entries) : null;
       const remembersSinceMs = await memory.beginsMs();
       const lostAtMs = await memory.lostAtMs();
-      return { restarts, remembersSinceMs, lostAtMs, ...(stoppedBy === null ? {} : { stoppedBy }) };
+      return { restarts, remembersSinceMs, lostAtMs, ...(stop === null ? {} : { stop }) };
     },
   };
 }
@@ -35,8 +35,12 @@ export function ofLatestAttempt(entries: readonly AuditEntry[]): readonly AuditE
 
 /** Who has set the latest attempt, or a task of it, to failed by hand; the service itself never does. */
 export function whoStopped(entries: readonly AuditEntry[]): string | null {
+  return lastStop(entries)?.by ?? null;
+}
+
+function lastStop(entries: readonly AuditEntry[]): Stop | null {
   const stop = ofLatestAttempt(entries).findLast(({ action }) => action === 'marked_failed');
-  return stop === undefined ? null : (stop.owner ?? 'somebody');
+  return stop === undefined ? null : { by: stop.owner ?? 'somebody', atMs: stop.atMs };
 }
 
 function restartsIn(trail: AuditTrail): Restarts | Unavailable {

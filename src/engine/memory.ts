@@ -20,7 +20,7 @@ const LOOK_BACK_MS = 24 * 3_600_000;
 const MAX_LOOK_BACK_MS = 2 * LOOK_BACK_MS;
 
 export interface MemoryDeps {
-  readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark'>;
+  readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark' | 'advanceMarkFrom'>;
   readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe' | 'auditTrail'>;
   readonly swapLoop: Pick<SwapLoop, 'apply'>;
   readonly clock: Clock;
@@ -162,7 +162,10 @@ export function createMemory(deps: MemoryDeps): Memory {
       // A loss that was noticed meanwhile reaches further back.
       if (searchFromMs === fromMs) searchFromMs = null;
     }
-    if (searchFromMs === null) seenMs = await store.advanceMark('accounted_for', asOfMs);
+    if (searchFromMs !== null || seenMs === null) return;
+    // Whoever moved on a mark that has just been set back would hide the loss from everybody.
+    if (await store.advanceMarkFrom('accounted_for', seenMs, asOfMs)) seenMs = Math.max(seenMs, asOfMs);
+    else await begins();
   }
 
   function begins(): Promise<number> {

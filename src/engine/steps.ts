@@ -1,4 +1,4 @@
-import type { ClearAnswered, Observed } from '../core/event.ts';
+import type { Observed } from '../core/event.ts';
 import { needsEvidence } from '../core/evidence.ts';
 import { isSelected } from '../core/judgement.ts';
 import { pauseOf } from '../core/pause.ts';
@@ -10,17 +10,10 @@ import { isRegularLook, maxAgeMs } from '../core/transition/watch-times.ts';
 import type { Orchestrator, RunObservation } from '../orchestrator/port.ts';
 import type { Versioned } from '../store/port.ts';
 import type { ActiveRuns } from './active-runs.ts';
-import type { Clock } from './clock.ts';
+import { type ClearSenderDeps, createClearSender } from './clear-sender.ts';
 import type { EvidenceReader } from './evidence.ts';
-import type { Log } from './log.ts';
 import { changeFields, runFields } from './log-fields.ts';
-import type { Pauses } from './pauses.ts';
-import type { PolicySource } from './policy-source.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
-import type { Telemetry } from './telemetry.ts';
-
-/** Longer than a read of the orchestrator can last. */
-const MAX_LOOK_MS = 30_000;
 
 /** Why something could not be found out. */
 interface Trouble {
@@ -28,16 +21,11 @@ interface Trouble {
   readonly detail?: string;
 }
 
-export interface StepDeps {
+export interface StepDeps extends ClearSenderDeps {
   readonly swapLoop: SwapLoop;
   readonly orchestrator: Orchestrator;
   readonly evidence: EvidenceReader;
   readonly activeRuns: ActiveRuns;
-  readonly policies: PolicySource;
-  readonly pauses: Pick<Pauses, 'read'>;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly telemetry: Telemetry;
 }
 
 /** Moves one record on by one look at the orchestrator. */
@@ -48,6 +36,7 @@ export interface Stepper {
 
 export function createStepper(deps: StepDeps): Stepper {
   const { swapLoop, orchestrator, clock, log, telemetry } = deps;
+  const sender = createClearSender(deps);
 
   function warn(key: RunKey, { attempt }: RunRecord, trouble: Trouble, message: string): void {
     const { reason, detail } = trouble;
@@ -90,13 +79,13 @@ export function createStepper(deps: StepDeps): Stepper {
       warn(key, record, evidence, 'the audit log could not be read: no clear without it');
       return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs } };
     }
-    const startedAtMs = clock.nowMs();
-    const observation = ifFresh(await orchestrator.observe(key), clock.nowMs() - startedAtMs);
+    const askedAtMs = clock.nowMs();
+    const observation = await orchestrator.observe(key);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
     telemetry.observed(observation.type, reason);
     if (observation.type === 'unavailable') warn(key, record, observation, 'the orchestrator gave no usable answer');
     const { policy } = await deps.policies.rulesFor(key.dagId, record.override);
-    const seen = { type: 'observed', observation, ...(evidence === undefined ? {} : { evidence }) } as const;
+    const seen = { type: 'observed', askedAtMs, observation, ...(evidence === undefined ? {} : { evidence }) } as const;
     if (!lacksTasks(record, observation, policy)) return seen;
     const failed = await orchestrator.failedTasks(key);
     if (failed.type === 'found') return { ...seen, failedTasks: failed.tasks };
@@ -116,40 +105,11 @@ export function createStepper(deps: StepDeps): Stepper {
 
   /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
   async function sendClear(key: RunKey, record: RecordIn<'clearing'>): Promise<void> {
-    const outcome = await clearInTime(key, record);
+    const outcome = await sender.send(key, record);
     if (outcome === null) return;
     const applied = await swapLoop.apply(key, { type: 'clear_answered', clear: record.clearsSent, outcome });
     tell(key, applied);
     if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
-  }
-
-  async function clearInTime(key: RunKey, record: RecordIn<'clearing'>): Promise<ClearAnswered['outcome'] | null> {
-    const { policy, isShadow } = await deps.policies.rulesFor(key.dagId, record.override);
-    const tellOf = (reason: string, more?: object) =>
-      runFields(
-        key,
-        { attempt: record.attempt, decision: 'undecided', reason },
-        { next_attempt: record.attempt + 1, strategy: record.mode, clear: record.clearsSent, ...more },
-      );
-    if (await isPaused(key)) {
-      log.warn(tellOf('paused_by_operator'), 'clear not sent: paused just now');
-      return { type: 'not_applied', reason: 'paused_by_operator', retryAfterMs: null };
-    }
-    // The fence: another replica may act on this record once the send window and the time-out are over.
-    if (clock.nowMs() > record.sendByMs) {
-      telemetry.cleared('too_late');
-      log.warn(tellOf('too_late'), 'clear not sent: too late after its swap; the run is read again first');
-      return null;
-    }
-    const request = { mode: record.mode, runOnLatestVersion: policy.runOnLatestVersion };
-    const outcome = await (isShadow ? orchestrator.rehearse(key, request) : orchestrator.clear(key, request));
-    telemetry.cleared(outcome.type);
-    const reason = 'reason' in outcome ? outcome.reason : outcome.type;
-    const detail = 'detail' in outcome ? outcome.detail : undefined;
-    const isAsPlanned = outcome.type === 'accepted' || outcome.type === 'rehearsed';
-    const what = isShadow ? 'shadow mode: would have sent the clear' : 'clear sent';
-    log[isAsPlanned ? 'info' : 'warn'](tellOf(reason, { outcome: outcome.type, detail }), what);
-    return outcome;
   }
 
   return {
@@ -168,15 +128,6 @@ export function createStepper(deps: StepDeps): Stepper {
       if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
     },
   };
-}
-
-/**
- * Counts a look for nothing that took longer than any answer can: this process was suspended, and people may have
- * acted on the run meanwhile.
- */
-function ifFresh(observation: RunObservation, ageMs: number): RunObservation {
-  if (observation.type === 'unavailable' || ageMs <= MAX_LOOK_MS) return observation;
-  return { type: 'unavailable', reason: 'timed_out', detail: `the answer is ${ageMs} ms old`, retryAfterMs: null };
 }
 
 function isGivenUp(record: RunRecord | null): boolean {

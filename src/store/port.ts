@@ -95,6 +95,11 @@ export interface RunStore {
   /** Moves a mark forward to `toMs`, never back, and tells where it is then. Resolves only when that is durable. */
   advanceMark(name: MarkName, toMs: number): Promise<number>;
   /**
+   * The same for a mark that has been seen at `fromMs`. False, and nothing is written, where it is missing or lies
+   * before that: the store has gone back since.
+   */
+  advanceMarkFrom(name: MarkName, fromMs: number, toMs: number): Promise<boolean>;
+  /**
    * A page of the journal, in the order in which the store took the entries. It holds at most `JOURNAL_MAX_ENTRIES`;
    * those older than `JOURNAL_MAX_AGE_MS` go as new ones come. Skips what cannot be read.
    * @throws DagainError `cursor_invalid` for a `before` that no page has given

@@ -9,7 +9,7 @@ import { takeDue } from './redis/due.ts';
 import { journalBegins, journalHead, readJournal, readJournalAfter } from './redis/journal.ts';
 import { marksKey, memberOf, pauseKeys, pingKeys, type ShardKeys, shardKeys, shardOf } from './redis/layout.ts';
 import { countRuns, listPage } from './redis/listing.ts';
-import { advanceMark, readMark } from './redis/marks.ts';
+import { advanceMark, advanceMarkFrom, readMark } from './redis/marks.ts';
 import { readPauses, setPause } from './redis/pauses.ts';
 import { PING, runScript, type Send, SWAP } from './redis/scripts.ts';
 import { setupWarnings } from './redis/setup-warnings.ts';
@@ -58,6 +58,7 @@ function redisStore(connection: RedisConnection, namespace: string, release: () 
     count: (nowMs) => countRuns(send, shards, nowMs),
     readMark: (name) => readMark(send, marks, name),
     advanceMark: (name, toMs) => advanceMark(send, marks, name, toMs),
+    advanceMarkFrom: (name, fromMs, toMs) => advanceMarkFrom(send, marks, name, fromMs, toMs),
     readJournal: (query) => readJournal(send, shards, query),
     journalBegins: () => journalBegins(send, shards),
     journalHead: () => journalHead(send, shards),

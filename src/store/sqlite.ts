@@ -67,6 +67,7 @@ function sqliteStore(database: DatabaseSync, directory: string, path: string): S
     count: (nowMs) => read(() => statements.count(nowMs)),
     readMark: (name) => read(() => statements.mark(name)),
     advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
+    advanceMarkFrom: (name, fromMs, toMs) => write(() => statements.advanceMarkFrom(name, fromMs, toMs)),
     readJournal: (query) => read(() => journal.read(query)),
     journalBegins: () => read(() => journal.begins()),
     journalHead: () => read(() => journal.head()),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { RecordIn } from '../../src/core/record.ts';
+import type { RecordIn, RunRecord } from '../../src/core/record.ts';
 import { MISSING, NEXT_ATTEMPT, running } from '../core/transition/events.ts';
 import { ALERT, FAILED_AT_MS, RUN, waitingRecord, watchingRecord } from '../support/records.ts';
 import { createHarness, FAILED, gate } from './harness.ts';
@@ -73,6 +73,32 @@ describe('sending a clear', () => {
     await harness.timers.advanceBy(0);
     expect(harness.clears).toHaveLength(1);
     await harness.worker.stop();
+  });
+
+  test('is not sent once somebody holds the run, nor when another replica has moved it on', async () => {
+    const change = async (altered: (record: RunRecord) => RunRecord) => {
+      const harness = createHarness();
+      harness.store.put(due);
+      const { rulesFor } = harness.policies;
+      let isChanged = false;
+      harness.policies.rulesFor = async (...args) => {
+        const record = harness.store.get(RUN);
+        if (record?.phase === 'clearing' && !isChanged) {
+          isChanged = true;
+          harness.store.put(altered(record));
+        }
+        return await rulesFor(...args);
+      };
+      harness.worker.start();
+      await harness.timers.advanceBy(0);
+      await harness.worker.stop();
+      return harness;
+    };
+    const held = await change((record) => ({ ...record, held: { actor: 'anna', comment: 'wait', atMs: NOW_MS } }));
+    expect(held.clears).toEqual([]);
+    expect(held.store.get(RUN)).toMatchObject({ phase: 'clearing', checks: 1, held: { actor: 'anna' } });
+    const moved = await change((record) => ({ ...record, clearsSent: record.clearsSent + 1 }));
+    expect(moved.clears).toEqual([]);
   });
 
   test('whose answer got lost is read before it is repeated', async () => {

@@ -49,10 +49,11 @@ test.each<[string, string | undefined, AuditEntry[]]>([
     [entry(1, false, 'marked_failed'), entry(2, false)],
   ],
   ['by itself', undefined, [entry(1, false, 'marked_success'), entry(2, false, 'task_lost')]],
-])('an attempt that was ended %s', async (_name, stoppedBy, entries) => {
-  const expected = stoppedBy === undefined ? {} : { stoppedBy };
+])('an attempt that was ended %s', async (_name, by, entries) => {
+  const atMs = entries.findLast(({ action }) => action === 'marked_failed')?.atMs;
+  const expected = by === undefined ? {} : { stop: { by, atMs } };
   const evidence = await read({ ...found, entries });
-  expect(Object.fromEntries(Object.entries(evidence).filter(([name]) => name === 'stoppedBy'))).toEqual(expected);
+  expect(Object.fromEntries(Object.entries(evidence).filter(([name]) => name === 'stop'))).toEqual(expected);
   // Also where the log does not show which entries are ours.
   expect(await read({ ...found, entries, knowsUs: false })).toMatchObject(expected);
 });

@@ -117,6 +117,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     count: unused,
     readMark: unused,
     advanceMark: unused,
+    advanceMarkFrom: unused,
     readJournal: unused,
     journalBegins: unused,
     journalHead: unused,
@@ -138,6 +139,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
   const evidence = { read: async () => AGREES };
   const activeRuns = { find: async () => null };
   const stepper = createStepper({
+    store: whole,
     swapLoop,
     orchestrator,
     evidence,

@@ -146,6 +146,10 @@ export function createMemoryStore(): MemoryStore {
       check();
       return await marks.advanceMark(name, toMs);
     },
+    async advanceMarkFrom(name, fromMs, toMs) {
+      check();
+      return await marks.advanceMarkFrom(name, fromMs, toMs);
+    },
     async readJournal(query) {
       check();
       return await journal.readJournal(query);

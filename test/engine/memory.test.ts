@@ -175,26 +175,44 @@ test('a store that is emptied while a process is about to write its mark is stil
   await timers.advanceBy(60_000);
   const { answer } = log;
   const writing = gate();
-  const { advanceMark } = store;
-  store.advanceMark = async (...args) => {
+  const { advanceMarkFrom } = store;
+  store.advanceMarkFrom = async (...args) => {
     await writing.passed;
-    return await advanceMark(...args);
+    return await advanceMarkFrom(...args);
   };
   await timers.advanceBy(60_000);
   store.empty();
   // Another process notices, says so, and is gone before it has searched.
   await timers.advanceBy(30_000);
-  await advanceMark('memory_begins', timers.nowMs());
+  await store.advanceMark('memory_begins', timers.nowMs());
   const lostMs = timers.nowMs();
   writing.open();
   await timers.advanceBy(0);
-  store.advanceMark = advanceMark;
-  expect(await store.readMark('accounted_for')).toBeLessThan(lostMs);
+  store.advanceMarkFrom = advanceMarkFrom;
+  expect((await store.readMark('accounted_for')) ?? 0).toBeLessThan(lostMs);
   log.answer = answer;
   await timers.advanceBy(61_000);
   await memory.stop();
   expect(asked.at(-1)).toBe(lostMs - DAY_MS);
   expect(store.get(RUN)).toMatchObject({ phase: 'watching', countIs: 'lost' });
+});
+
+test('a store that is set back while a process is about to move its mark on is noticed all the same', async () => {
+  const { memory, timers, store, counts, errors } = setUp();
+  memory.start();
+  await timers.advanceBy(60_000);
+  const snapshot = store.snapshot();
+  await timers.advanceBy(600_000);
+  const { advanceMarkFrom } = store;
+  store.advanceMarkFrom = async (...args) => {
+    store.advanceMarkFrom = advanceMarkFrom;
+    store.restore(snapshot);
+    return await advanceMarkFrom(...args);
+  };
+  await timers.advanceBy(61_000);
+  await memory.stop();
+  expect(counts.get('storeLost set_back')).toBe(1);
+  expect(errors()).toHaveLength(1);
 });
 
 describe('while the audit log cannot be searched', () => {

@@ -492,6 +492,17 @@ describe.each(storeHarnesses)('RunStore contract: $name', ({ create }) => {
       expect(await store.readMark('watched')).toBe(NOW_MS + 1);
     });
 
+    test('a mark that has gone back since it was seen stays where it is', async () => {
+      expect(await store.advanceMarkFrom('watched', NOW_MS, NOW_MS + 5)).toBe(false);
+      expect(await store.readMark('watched')).toBeNull();
+      await store.advanceMark('watched', NOW_MS);
+      expect(await store.advanceMarkFrom('watched', NOW_MS + 1, NOW_MS + 5)).toBe(false);
+      expect(await store.readMark('watched')).toBe(NOW_MS);
+      expect(await store.advanceMarkFrom('watched', NOW_MS, NOW_MS + 5)).toBe(true);
+      expect(await store.advanceMarkFrom('watched', NOW_MS, NOW_MS + 1)).toBe(true);
+      expect(await store.readMark('watched')).toBe(NOW_MS + 5);
+    });
+
     test('marks do not touch each other or the runs', async () => {
       await store.advanceMark('watched', NOW_MS);
       await store.advanceMark('accounted_for', NOW_MS - 5);

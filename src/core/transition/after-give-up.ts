@@ -15,7 +15,7 @@ export function afterGiveUp(record: GivenUp, event: FailureReported, rules: Rule
   const isForgotten = record.reason === 'reset_by_operator';
   const isLater = isForgotten || isOfLaterAttempt(record, event.evidence);
   if (isLater === true) {
-    const begun = beginCount(newCount(record, event, nowMs), event, rules, nowMs);
+    const begun = beginCount(newCount(record, event, rules, nowMs), event, rules, nowMs);
     // A run that is off by policy now keeps its tombstone rather than coming back without one.
     return begun.next === null ? unchanged(record, 'not_retryable', begun.reason) : begun;
   }
@@ -33,12 +33,12 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
 }
 
 /** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, unsent alerts, and who was told. */
-function newCount(record: GivenUp, event: FailureReported, nowMs: number): CommonFields {
+function newCount(record: GivenUp, event: FailureReported, rules: Rules, nowMs: number): CommonFields {
   const { outbox, told, history, clearsSent, logOffset, countIs, held, fingerprint } = record;
   const ids = [...record.earlierFailureIds, ...record.failures.map((failure) => failure.id)];
   const isForgotten = record.reason === 'reset_by_operator';
   // Shadow mode: what somebody else has restarted is the retry that we would have made.
-  const isRehearsed = record.reason === 'would_have_retried';
+  const isRehearsed = rules.isShadow && record.reason === 'would_have_retried';
   const previous: PreviousAttempt | null = fingerprint === null ? null : { fingerprint, wasFailed: true, mode: null };
   return {
     ...freshFields(record, nowMs),

@@ -26,7 +26,9 @@ export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: 
     case 'not_applied': {
       const checks = record.checks + 1;
       const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, outcome.retryAfterMs);
-      return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'clear_not_applied');
+      // Nobody sends under this swap any more, so that no request is under way.
+      const sendByMs = nowMs - rules.timing.clearOutcomeMs;
+      return become({ ...record, checks, sendByMs, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'clear_not_applied');
     }
     case 'rehearsed':
       return wouldHaveRetried(record, outcome.tasks, rules, nowMs);

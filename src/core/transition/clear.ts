@@ -1,10 +1,11 @@
 import type { FailureClass } from '../policy.ts';
 import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
+import { withFailure } from './failures.ts';
 import { commonOf, withHistory } from './fields.ts';
 import { putOff } from './paused.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { giveUp } from './steps.ts';
+import { giveUp, judgeRecord, refuse } from './steps.ts';
 import { startWatching } from './watch.ts';
 
 type Plan = Pick<RecordIn<'clearing'>, 'fingerprint' | 'wasFailed' | 'mode' | 'failureClass'>;
@@ -20,10 +21,38 @@ export function startClear(record: RecordIn<'waiting'>, plan: Plan, rules: Rules
   return sendClear(spent, { ...plan, failuresMeanwhile: [] }, rules, nowMs);
 }
 
-/** Sends the clear of a retry that is spent already: the request before it is known not to have worked. */
+/**
+ * Sends the clear of a retry that is spent already: the request before it is known not to have worked. It may be long
+ * since then, so that the policy has its say once more.
+ */
 export function repeatClear(record: RecordIn<'clearing'>, mode: Plan['mode'], rules: Rules, nowMs: number): Transition {
-  const { fingerprint, wasFailed, failureClass, failuresMeanwhile } = record;
-  return sendClear(record, { fingerprint, wasFailed, failureClass, failuresMeanwhile, mode }, rules, nowMs);
+  const current = withFailuresMeanwhile(record, rules, nowMs);
+  const judgement = judgeRecord(unspent(current), rules, nowMs);
+  if (!judgement.retry) return refuse(current, judgement, record.fingerprint, rules, nowMs);
+  const { fingerprint, wasFailed, failureClass, failuresMeanwhile } = current;
+  return sendClear(current, { fingerprint, wasFailed, failureClass, failuresMeanwhile, mode }, rules, nowMs);
+}
+
+/** No attempt has started, so that whatever was reported since belongs to the one that has failed. */
+function withFailuresMeanwhile(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): RecordIn<'clearing'> {
+  let { failures } = record;
+  for (const failure of record.failuresMeanwhile)
+    failures = withFailure({ ...record, failures }, failure, rules, nowMs);
+  return { ...record, failures, failuresMeanwhile: [] };
+}
+
+/** The record as it was judged when the retry was spent. */
+function unspent(record: RecordIn<'clearing'>): RecordIn<'clearing'> {
+  const { failureClass, retriesUsedByClass } = record;
+  const less = (count: number) => Math.max(0, count - 1);
+  const ofClass: Partial<Record<FailureClass, number>> = {
+    [failureClass]: less(retriesUsedByClass[failureClass] ?? 0),
+  };
+  return {
+    ...record,
+    retriesUsed: less(record.retriesUsed),
+    retriesUsedByClass: { ...retriesUsedByClass, ...ofClass },
+  };
 }
 
 function sendClear(
@@ -75,7 +104,8 @@ export function hadNoEffect(record: RecordIn<'clearing'>, rules: Rules, nowMs: n
   // A person holds the run: nothing is sent, and the next look finds the same.
   if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
   if (rules.pause !== null) return putOff(record, rules, nowMs);
-  return { ...repeatClear(record, 'all_tasks', rules, nowMs), reason: 'retrying_all_tasks' };
+  const repeated = repeatClear(record, 'all_tasks', rules, nowMs);
+  return repeated.command === null ? repeated : { ...repeated, reason: 'retrying_all_tasks' };
 }
 
 /** The same, found only when the attempt that should have started was looked at. */

@@ -8,7 +8,7 @@ import { MAX_FAILURES } from './fields.ts';
 import { become, type Transition, tellHeld, unchanged } from './result.ts';
 import { judgeRecord, nextRetryAtMs, refuse } from './steps.ts';
 import { watchFrom } from './watch.ts';
-import { isOfClearedAttempt, isOfEarlierAttempt, knownStartMs } from './which-attempt.ts';
+import { attemptDuringClear, isOfEarlierAttempt, knownStartMs } from './which-attempt.ts';
 
 /** A failure of a run that has a record. Duplicates and callbacks of earlier attempts change nothing. */
 export function onFailureReported(record: RunRecord, event: FailureReported, rules: Rules, nowMs: number): Transition {
@@ -18,7 +18,7 @@ export function onFailureReported(record: RunRecord, event: FailureReported, rul
     case 'waiting':
       return whilePending(record, event, rules, nowMs);
     case 'clearing':
-      return duringClear(record, event);
+      return duringClear(record, event, rules, nowMs);
     case 'watching':
       return isKnown(record, event.failure)
         ? tellHeld(unchanged(record, 'already_scheduled', 'same_attempt'))
@@ -95,13 +95,26 @@ function answerPending(record: PendingRecord, next: PendingRecord, rules: Rules,
 }
 
 /** It may belong to the attempt that the clear under way starts: kept, and looked into when the clear has an answer. */
-function duringClear(record: RecordIn<'clearing'>, event: FailureReported): Transition {
+function duringClear(record: RecordIn<'clearing'>, event: FailureReported, rules: Rules, nowMs: number): Transition {
+  return tellHeld(become(withFailureDuringClear(record, event, rules, nowMs), 'already_scheduled', 'same_attempt'));
+}
+
+function withFailureDuringClear(
+  record: RecordIn<'clearing'>,
+  event: FailureReported,
+  rules: Rules,
+  nowMs: number,
+): RecordIn<'clearing'> {
   const { failuresMeanwhile } = record;
-  const isNothingNew =
-    isKnown(record, event.failure) ||
-    isOfClearedAttempt(record, event.evidence) ||
-    failuresMeanwhile.length >= MAX_FAILURES ||
-    failuresMeanwhile.some((failure) => failure.id === event.failure.id);
-  const next = isNothingNew ? record : { ...record, failuresMeanwhile: [...failuresMeanwhile, event.failure] };
-  return tellHeld(become(next, 'already_scheduled', 'same_attempt'));
+  const attempt = attemptDuringClear(record, event.evidence);
+  if (isKnown(record, event.failure) || attempt === 'earlier') return record;
+  if (attempt === 'cleared') {
+    // It counts should the request come to nothing, so that it would have to be sent once more.
+    const failures = withFailure(record, event.failure, rules, nowMs);
+    if (failures === record.failures) return record;
+    return { ...record, failures, override: overrideOf(event) ?? record.override };
+  }
+  const isFull = failuresMeanwhile.length >= MAX_FAILURES;
+  if (isFull || failuresMeanwhile.some((failure) => failure.id === event.failure.id)) return record;
+  return { ...record, failuresMeanwhile: [...failuresMeanwhile, event.failure] };
 }

@@ -7,7 +7,7 @@ import { commonOf, withHistory } from './fields.ts';
 import { pendingAlerts } from './outbox.ts';
 import { putOff } from './paused.ts';
 import { become, type Transition } from './result.ts';
-import { giveUp, judgeRecord, nextLookMs, nextRetryAtMs, refuse } from './steps.ts';
+import { giveUp, judgeRecord, nextLookMs, nextRetryAtMs, refuse, stopOf, stopped } from './steps.ts';
 import { followPerson } from './watch.ts';
 import { knownStartMs } from './which-attempt.ts';
 
@@ -84,7 +84,8 @@ function clearWhenDue(
   if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);
   // Nobody could ask, or this moment is a little later than the one at which it did not seem necessary.
   if (evidence === undefined) return unavailable(record, null, rules, nowMs);
-  if (evidence.stoppedBy !== undefined) return stopped(record, seen, evidence.stoppedBy, rules, nowMs);
+  const stop = stopOf(record, evidence);
+  if (stop !== null) return stopped(record, seen, stop, rules, nowMs);
   const verdict = weigh(record, seen.fingerprint, evidence);
   if (verdict.type === 'contradicts') {
     return giveUp(record, 'state_lost', seen.fingerprint, rules, nowMs, verdict.detail);
@@ -111,16 +112,6 @@ function clearWhenDue(
     outbox: [...record.outbox, ...untold],
   };
   return startClear(next, plan, rules, nowMs);
-}
-
-/**
- * A person has ended this attempt; the tasks that were stopped by it may well have reported a failure of their own.
- * Whoever did it knows, so that only those are told who have been told of the failure.
- */
-function stopped(record: Waiting, seen: SeenRun, by: string, rules: Rules, nowMs: number): Transition {
-  const isUntold = record.outbox.length === 0 && record.told.length === 0;
-  const heard: Rules = isUntold ? { ...rules, policy: { ...rules.policy, alertChannels: [] } } : rules;
-  return giveUp(record, 'stopped_by_person', seen.fingerprint, heard, nowMs, `${by} set it to failed`);
 }
 
 /** The store had lost them: they are counted before anything else is decided. */

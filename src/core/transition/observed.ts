@@ -1,25 +1,27 @@
 import type { Observed, SeenTask } from '../event.ts';
-import { type Evidence, logOffsetNow } from '../evidence.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
-import { cleared, repeatClear } from './clear.ts';
 import { end } from './end.ts';
 import { earlierCountOf } from './fields.ts';
+import { observedClearing } from './observed-clearing.ts';
 import { observedConfirming } from './observed-confirming.ts';
 import { observedWaiting } from './observed-waiting.ts';
 import { observedWatching } from './observed-watching.ts';
-import { putOff } from './paused.ts';
 import { nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { giveUp, nextLookMs } from './steps.ts';
+import { nextLookMs } from './steps.ts';
 import { followPerson } from './watch.ts';
+
+/** Longer than a look can last: whoever decides later than this was suspended, and people may have acted meanwhile. */
+const MAX_LOOK_MS = 30_000;
 
 /**
  * The orchestrator was asked about the run. `event` must have been read after this very version of the record was
  * loaded: applied to any other, "failed as before" could pass for an attempt that failed again.
  */
 export function onObserved(record: RunRecord, event: Observed, rules: Rules, nowMs: number): Transition {
-  const { observation, failedTasks = [] } = event;
+  const { failedTasks = [] } = event;
+  const observation = ifFresh(event, nowMs);
   if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
   // The request may still be under way, so that what was read says nothing yet.
   if (record.phase === 'clearing' && nowMs < record.dueAtMs) return unchanged(record, 'retry_scheduled', 'not_due_yet');
@@ -42,39 +44,12 @@ export function onObserved(record: RunRecord, event: Observed, rules: Rules, now
   }
 }
 
+function ifFresh({ observation, askedAtMs }: Observed, nowMs: number): Observed['observation'] {
+  if (askedAtMs === undefined || nowMs - askedAtMs <= MAX_LOOK_MS) return observation;
+  return { type: 'unavailable', reason: 'timed_out', retryAfterMs: null };
+}
+
 type UsefulAnswer = Exclude<Observed['observation'], { type: 'missing' }>;
-
-/** The clear's outcome was unknown, or it was certainly not applied: what the run shows decides. */
-function observedClearing(
-  record: RecordIn<'clearing'>,
-  seen: UsefulAnswer,
-  evidence: Evidence | undefined,
-  rules: Rules,
-  nowMs: number,
-): Transition {
-  const isTooLate = nowMs > record.firstFailedAtMs + rules.policy.maxDurationMs;
-  if (seen.type === 'unavailable') {
-    // Whether the clear was applied stays unknown: if it was, the attempt that it started must not pass for a person's.
-    const unseen = 'the orchestrator did not answer';
-    if (isTooLate) return giveUp(record, 'max_duration_reached', null, rules, nowMs, unseen);
-    return notSeen(record, seen.retryAfterMs, rules, nowMs);
-  }
-  // A run that was cleared while it ran shows no trace of it before 3.2: count it as done rather than do it twice.
-  const isUntouched =
-    record.wasFailed && seen.state === 'failed' && sameFingerprint(seen.fingerprint, record.fingerprint);
-  if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);
-  if (rules.pause !== null) return putOff(record, rules, nowMs);
-  if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
-  // The run is as it was: whatever the log shows, none of it has started an attempt.
-  if (evidence === undefined) return notSeen(record, null, rules, nowMs);
-  return repeatClear({ ...record, logOffset: logOffsetNow(record, evidence) }, record.mode, rules, nowMs);
-}
-
-function notSeen(record: RecordIn<'clearing'>, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {
-  const checks = record.checks + 1;
-  const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, retryAfterMs);
-  return become({ ...record, checks, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'orchestrator_unavailable');
-}
 
 /** Somebody gave a reason to look at a given-up run again. */
 function observedGivenUp(
@@ -95,7 +70,8 @@ function observedGivenUp(
   const isRestarted = known !== null && !sameFingerprint(known, seen.fingerprint);
   if (isRestarted) {
     // In shadow mode whoever restarts the run does what we would have done.
-    const counted = record.reason === 'would_have_retried' ? record : withNewCount(record, nowMs);
+    const isRehearsed = rules.isShadow && record.reason === 'would_have_retried';
+    const counted = isRehearsed ? record : withNewCount(record, nowMs);
     const restarted = { before: known, seen, tasks, failures: record.failuresMeanwhile };
     const followed = followPerson(counted, restarted, rules, nowMs);
     // Where the policy does not retry it any more, the tombstone stays rather than leaving nothing behind.

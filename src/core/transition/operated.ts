@@ -1,10 +1,10 @@
 import type { Operated } from '../event.ts';
-import type { Reason } from '../reason.ts';
+import type { Decision, Reason } from '../reason.ts';
 import type { Failure, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { commonOf, MAX_EARLIER_FAILURE_IDS, withHistory } from './fields.ts';
 import { become, type Transition, unchanged } from './result.ts';
-import { entomb, giveUp } from './steps.ts';
+import { entomb, giveUp, judgeRecord, TAKEN_UP } from './steps.ts';
 
 /**
  * A person acts on the record. What cannot be done in its phase changes nothing: the decision is then `stale`, and the
@@ -16,8 +16,8 @@ export function onOperated(record: RunRecord, event: Operated, rules: Rules, now
     case 'pause':
       return pause(record, noted, event, nowMs);
     case 'resume':
-      if (record.held === null) return unchanged(record, 'retry_scheduled', 'not_held');
-      return become({ ...noted, held: null }, 'retry_scheduled', 'resumed_by_operator');
+      if (record.held === null) return unchanged(record, decisionOf(record), 'not_held');
+      return become({ ...noted, held: null }, decisionOf(record), 'resumed_by_operator');
     case 'cancel':
       return cancel(record, noted, rules, nowMs);
     case 'retry_now':
@@ -29,13 +29,21 @@ export function onOperated(record: RunRecord, event: Operated, rules: Rules, now
   }
 }
 
+function decisionOf(record: RunRecord): Decision {
+  return isGivenUp(record) ? 'giving_up' : 'retry_scheduled';
+}
+
+function isGivenUp({ phase }: RunRecord): boolean {
+  return phase === 'giving_up' || phase === 'gave_up';
+}
+
 /**
  * The count begins anew with the next failure. Where we have cleared the run before, that is remembered for a while: in
  * the orchestrator's audit log those clears would look like a count that was lost.
  */
 function reset(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number): Transition {
   // What is being sent may still start an attempt, which must find its record.
-  if (record.phase === 'clearing') return refused(record, 'clear_under_way');
+  if (isClearUnderWay(record, rules, nowMs)) return refused(record, 'clear_under_way');
   if (record.clearsSent === 0) return become(null, 'cleaned_up', 'reset_by_operator');
   const forgotten: RunRecord = {
     ...commonOf(noted),
@@ -57,8 +65,9 @@ function reset(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number)
   return become(entomb(forgotten, rules, nowMs), 'cleaned_up', 'reset_by_operator');
 }
 
-function noteOf(record: RunRecord, { action, actor, comment }: Operated, nowMs: number) {
-  const detail = comment === '' ? `by ${actor}` : `by ${actor}: ${comment}`;
+function noteOf(record: RunRecord, { action, actor, comment, retries }: Operated, nowMs: number) {
+  const who = action === 'grant' ? `by ${actor}, ${retries} more` : `by ${actor}`;
+  const detail = comment === '' ? who : `${who}: ${comment}`;
   return { atMs: nowMs, type: 'operator', attempt: record.attempt, reason: action, detail: detail.slice(0, 300) };
 }
 
@@ -72,10 +81,15 @@ function pause(record: RunRecord, noted: RunRecord, { actor, comment }: Operated
   return become({ ...noted, held: { actor, comment, atMs: nowMs } }, 'held', 'held_by_operator');
 }
 
+/** Whether a request may still start an attempt; one that has come to nothing only waits to be sent again. */
+function isClearUnderWay(record: RunRecord, { timing }: Rules, nowMs: number): boolean {
+  return record.phase === 'clearing' && nowMs < record.sendByMs + timing.clearOutcomeMs;
+}
+
 /** No more retries. Whoever cancels knows, so that nobody is alerted. */
 function cancel(record: RunRecord, noted: RunRecord, rules: Rules, nowMs: number): Transition {
-  if (record.phase === 'clearing') return refused(record, 'clear_under_way');
-  if (record.phase === 'giving_up' || record.phase === 'gave_up') return unchanged(record, 'giving_up', 'given_up');
+  if (isClearUnderWay(record, rules, nowMs)) return refused(record, 'clear_under_way');
+  if (isGivenUp(record)) return unchanged(record, 'giving_up', 'given_up');
   const silent: Rules = { ...rules, policy: { ...rules.policy, alertChannels: [] } };
   const fingerprint = record.phase === 'waiting' ? record.fingerprint : null;
   return giveUp({ ...noted, held: null }, 'cancelled_by_operator', fingerprint, silent, nowMs);
@@ -109,9 +123,8 @@ function grant(record: RunRecord, noted: RunRecord, { retries }: Operated, rules
   // More from now on, also where a lowered cap has left the run with more spent than it may.
   const short = Math.max(0, record.retriesUsed - rules.policy.maxRetries - record.granted);
   const granted = { ...noted, granted: record.granted + retries + short };
-  const isGivenUp = record.phase === 'giving_up' || record.phase === 'gave_up';
   if (record.retriesUsed >= rules.policy.maxRetriesLimit) return refused(record, 'limit_reached');
-  if (!isGivenUp) {
+  if (!isGivenUp(record)) {
     const maxRetries = Math.min(record.maxRetries + retries, rules.policy.maxRetriesLimit);
     return become({ ...granted, maxRetries }, 'already_scheduled', 'granted_by_operator');
   }
@@ -122,7 +135,7 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
   const common = commonOf(record);
   const fingerprint = record.phase === 'giving_up' || record.phase === 'gave_up' ? record.fingerprint : null;
   const ids = [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)];
-  return {
+  const next: RecordIn<'confirming'> = {
     ...common,
     phase: 'confirming',
     held: null,
@@ -141,11 +154,12 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
     checks: 0,
     unavailableSinceMs: null,
   };
+  return { ...next, maxRetries: judgeRecord(next, rules, nowMs).maxRetries };
 }
 
 function wanted({ policy }: Rules, nowMs: number): Failure {
   return {
-    id: `granted:${nowMs}`,
+    id: `${TAKEN_UP}${nowMs}`,
     taskId: null,
     mapIndex: null,
     tryNumber: null,

@@ -1,4 +1,6 @@
 import { retryDueAtMs } from '../backoff.ts';
+import type { SeenRun } from '../event.ts';
+import type { Evidence, Stop } from '../evidence.ts';
 import { type Judgement, judge } from '../judgement.ts';
 import type { Reason } from '../reason.ts';
 import type { Fingerprint, RecordIn, RunRecord } from '../record.ts';
@@ -7,6 +9,9 @@ import { type CommonFields, commonOf, describeFailures, MAX_DETAIL_LENGTH, withH
 import { pendingAlerts } from './outbox.ts';
 import { nextRecoveryLookMs } from './recovery.ts';
 import { become, type Transition } from './result.ts';
+
+/** How the id of the failure begins that stands for an operator's wish to retry. */
+export const TAKEN_UP = 'granted:';
 
 /** The policy's word on the record as it stands. */
 export function judgeRecord(record: CommonFields, rules: Rules, nowMs: number): Judgement {
@@ -102,6 +107,22 @@ export function giveUp(
     failuresMeanwhile: [],
   };
   return become(outbox.length > 0 ? givingUp : entomb(givingUp, rules, nowMs), 'giving_up', reason);
+}
+
+/** Who has ended this attempt by hand; null also where an operator has taken the run up again since. */
+export function stopOf(record: RunRecord, { stop }: Evidence): Stop | null {
+  const takenUpAtMs = record.failures.find(({ id }) => id.startsWith(TAKEN_UP))?.failedAtMs ?? Number.NEGATIVE_INFINITY;
+  return stop !== undefined && stop.atMs > takenUpAtMs ? stop : null;
+}
+
+/**
+ * A person has ended this attempt; the tasks that were stopped by it may well have reported a failure of their own.
+ * Whoever did it knows, so that only those are told who have been told of the failure.
+ */
+export function stopped(record: RunRecord, seen: SeenRun, { by }: Stop, rules: Rules, nowMs: number): Transition {
+  const isUntold = record.outbox.length === 0 && record.told.length === 0;
+  const heard: Rules = isUntold ? { ...rules, policy: { ...rules.policy, alertChannels: [] } } : rules;
+  return giveUp(record, 'stopped_by_person', seen.fingerprint, heard, nowMs, `${by} set it to failed`);
 }
 
 /** All alerts are out: what is left only keeps late callbacks from starting anything. */

@@ -25,16 +25,22 @@ export function knownStartMs(record: RecordIn<'confirming'> | RecordIn<'waiting'
   return seen === null ? record.attemptStartedAtMs : seen.startedAtMs;
 }
 
-/** Whether a callback that came while a clear is under way is of the attempt that is being cleared, or an older one. */
-export function isOfClearedAttempt(
+/** Which attempt a callback is of that came while a clear is under way; null where it does not tell. */
+export function attemptDuringClear(
   record: RecordIn<'clearing'>,
   { startedAtMs, clearNumber }: AttemptEvidence,
-): boolean {
+): 'earlier' | 'cleared' | 'next' | null {
   // A run that was cleared while it ran may keep its start and its number of clears.
-  if (!record.wasFailed) return false;
+  if (!record.wasFailed) return null;
   const { startedAtMs: clearedStartMs } = record.fingerprint;
-  if (startedAtMs !== null && clearedStartMs !== null) return startedAtMs <= clearedStartMs;
-  return clearNumber !== null && record.clearNumber !== null && clearNumber <= record.clearNumber;
+  if (startedAtMs !== null && clearedStartMs !== null) return placeOf(startedAtMs - clearedStartMs);
+  if (clearNumber !== null && record.clearNumber !== null) return placeOf(clearNumber - record.clearNumber);
+  return null;
+}
+
+function placeOf(difference: number): 'earlier' | 'cleared' | 'next' {
+  if (difference === 0) return 'cleared';
+  return difference < 0 ? 'earlier' : 'next';
 }
 
 /** Whether a callback is of an attempt that began after the run was given up; null where it does not tell. */

@@ -120,6 +120,15 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return ARGV[2]
 `);
 
+/** The same for a mark that is known to have been somewhere; answers 0, and writes nothing, where it is not there any more. */
+export const ADVANCE_MARK_FROM = script(`
+-- KEYS: marks. ARGV: name, where it was seen, time in ms
+local stored = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '')
+if not stored or stored < tonumber(ARGV[2]) then return 0 end
+if stored < tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], ARGV[1], ARGV[3]) end
+return 1
+`);
+
 /**
  * Pauses a scope that is not paused, or resumes one that is; answers 1, or 0 where there is nothing to change. It begins
  * with a command that can only free memory, so that it works when Redis is out of it: stopping everything may help.

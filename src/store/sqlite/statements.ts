@@ -27,6 +27,8 @@ export interface Statements {
   mark(name: MarkName): number | null;
   /** Never back. */
   advanceMark(name: MarkName, toMs: number): number;
+  /** False where the mark is not at `fromMs` or later. */
+  advanceMarkFrom(name: MarkName, fromMs: number, toMs: number): boolean;
   /** Forgets the webhook ids that have expired by `nowMs`. */
   forgetIds(nowMs: number): void;
   /** The digest that is kept under a webhook id: `digest`, unless there was one. */
@@ -60,6 +62,7 @@ export function prepareStatements(database: DatabaseSync): Statements {
   const advance = database.prepare(
     'INSERT INTO marks (name, at_ms) VALUES (?, ?) ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms) RETURNING at_ms',
   );
+  const advanceFrom = database.prepare('UPDATE marks SET at_ms = max(at_ms, ?) WHERE name = ? AND at_ms >= ?');
   const forget = database.prepare('DELETE FROM webhook_ids WHERE expires_ms <= ?');
   const keep = database.prepare(
     'INSERT INTO webhook_ids (id, digest, expires_ms) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET id = id RETURNING digest',
@@ -77,6 +80,7 @@ export function prepareStatements(database: DatabaseSync): Statements {
     count: (nowMs) => Counts.parse(count.get(nowMs)),
     mark: (name) => MarkRow.optional().parse(mark.get(name))?.at_ms ?? null,
     advanceMark: (name, toMs) => MarkRow.parse(advance.get(name, Math.floor(toMs))).at_ms,
+    advanceMarkFrom: (name, fromMs, toMs) => advanceFrom.run(Math.floor(toMs), name, fromMs).changes === 1,
     forgetIds: (nowMs) => void forget.run(nowMs),
     keepId: (id, digest, expiresMs) => DigestRow.parse(keep.get(id, digest, expiresMs)).digest,
     touch: () => void touch.run(),

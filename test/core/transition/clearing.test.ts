@@ -4,9 +4,27 @@ import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
 import { BUILT_IN_TIMING } from '../../../src/core/rules.ts';
 import { nextRegularLookMs } from '../../../src/core/transition/watch-times.ts';
 import { transition } from '../../../src/core/transition.ts';
-import { ALERT, clearingRecord, FAILED_AT_MS, FINGERPRINT, RUN, waitingRecord } from '../../support/records.ts';
+import {
+  ALERT,
+  clearingRecord,
+  FAILED_AT_MS,
+  FINGERPRINT,
+  gaveUpRecord,
+  RUN,
+  waitingRecord,
+} from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
-import { AGREES, clearAnswered, failed, NEXT_ATTEMPT, running, seen, seenRun, unavailable } from './events.ts';
+import {
+  AGREES,
+  clearAnswered,
+  failed,
+  NEXT_ATTEMPT,
+  operated,
+  running,
+  seen,
+  seenRun,
+  unavailable,
+} from './events.ts';
 
 const DUE_MS = clearingRecord().dueAtMs;
 const DAY_MS = 24 * 3_600_000;
@@ -53,7 +71,7 @@ describe('spending a retry', () => {
 });
 
 describe('an attempt that a person has set to failed', () => {
-  const look = { ...seen('failed'), evidence: { ...AGREES, stoppedBy: 'anna' } };
+  const look = { ...seen('failed'), evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS } } };
 
   test('is not retried, whatever its tasks have reported, and whoever did it needs no alert', () => {
     const { next, command, reason } = decide(waitingRecord(), look);
@@ -65,6 +83,15 @@ describe('an attempt that a person has set to failed', () => {
   test('is looked at when the retry is due: until then anybody may set it to failed', () => {
     const early = waitingRecord({ dueAtMs: 0 });
     expect(decide(early, look, early.retryAtMs - 1).reason).toBe('not_due_yet');
+  });
+
+  test('is retried where an operator has taken it up again since', () => {
+    const taken = decide(gaveUpRecord({ reason: 'stopped_by_person' }), operated('grant', 1), FAILED_AT_MS + 1).next;
+    const settled = decide(taken as RunRecord, look, DUE_MS).next as RunRecord;
+    expect(settled).toMatchObject({ phase: 'waiting' });
+    expect(decide(settled, look, DUE_MS + DAY_MS / 2).command).toBe('send_clear');
+    const again = { ...look, evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS + 2 } } };
+    expect(decide(settled, again, DUE_MS + DAY_MS / 2).reason).toBe('stopped_by_person');
   });
 
   test('ends with an alert where people have been told of the failure', () => {
@@ -126,6 +153,62 @@ describe('a clear that was accepted', () => {
     expect(after?.history.at(-1)).toMatchObject({ type: 'attempt_started', attempt: 4 });
     const news = clearingRecord({ failuresMeanwhile: [failed().failure] });
     expect(decide(news, accepted).next).toMatchObject({ dueAtMs: DUE_MS });
+  });
+});
+
+describe('a clear that came to nothing', () => {
+  const waits = () => {
+    const { next } = decide(clearingRecord(), notApplied, FAILED_AT_MS + 61_000);
+    if (next === null) throw new Error('nothing is left of it');
+    return next;
+  };
+
+  test('is not sent again once a person has set the run to failed', () => {
+    const look = { ...seen('failed'), evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS } } };
+    expect(decide(waits(), look)).toMatchObject({ command: null, next: { reason: 'stopped_by_person' } });
+  });
+
+  test.each([
+    ['retries were switched off', { maxRetries: 0 }, 'retries_off'],
+    ['the class is not retried any more', { retryOn: ['infra'] }, 'class_not_retried'],
+    ['the exception is now never retried', { neverOn: ['ValueError'] }, 'never_on'],
+  ] as const)('nor once %s', (_name, policy, reason) => {
+    expect(decide(waits(), seen('failed'), DUE_MS, rulesWith(policy))).toMatchObject({
+      command: null,
+      next: { phase: 'giving_up', reason },
+    });
+  });
+
+  test.each([
+    ['its start', { startedAtMs: FINGERPRINT.startedAtMs }],
+    ['nothing of its attempt', {}],
+  ])('nor once another task, which tells %s, forbids it', (_what, evidence) => {
+    const told = decide(waits(), failed({ id: 'other', exceptionType: 'AirflowFailException' }, evidence)).next;
+    if (told === null) throw new Error('nothing is left of it');
+    expect(decide(told, seen('failed'))).toMatchObject({ command: null, next: { reason: 'never_on' } });
+  });
+
+  test('is sent again where the cap still allows what was spent', () => {
+    const { next, command } = decide(waits(), seen('failed'), DUE_MS, rulesWith({ maxRetries: 1 }));
+    expect(command).toBe('send_clear');
+    expect(next).toMatchObject({ phase: 'clearing', retriesUsed: 1, failuresMeanwhile: [] });
+  });
+
+  test('can be cancelled at once, and one that may be under way only when that is over', () => {
+    const cancel = operated('cancel');
+    expect(decide(waits(), cancel, FAILED_AT_MS + 61_000).reason).toBe('cancelled_by_operator');
+    const record = clearingRecord();
+    const overMs = record.sendByMs + BUILT_IN_TIMING.clearOutcomeMs;
+    expect(decide(record, cancel, overMs - 1).reason).toBe('clear_under_way');
+    expect(decide(record, cancel, overMs).reason).toBe('cancelled_by_operator');
+  });
+});
+
+describe('a look that was long ago when it is decided', () => {
+  test('counts for nothing: people may have acted on the run since', () => {
+    const old = { ...seen('failed'), askedAtMs: DUE_MS - 30_001 };
+    expect(decide(waitingRecord(), old)).toMatchObject({ command: null, reason: 'orchestrator_unavailable' });
+    expect(decide(waitingRecord(), { ...old, askedAtMs: DUE_MS - 30_000 }).command).toBe('send_clear');
   });
 });
 

@@ -15,7 +15,7 @@ export const FAILURE_CELLS: Cells = {
     none: 'confirming: retry_scheduled, failure_reported',
     confirming: 'confirming: already_scheduled, same_attempt',
     waiting: 'waiting: already_scheduled, same_attempt',
-    clearing: '=: already_scheduled, same_attempt',
+    clearing: 'clearing: already_scheduled, same_attempt',
     watching: '=: stale, earlier_attempt',
     giving_up: '=: giving_up, given_up',
     gave_up: '=: giving_up, given_up',

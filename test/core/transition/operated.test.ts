@@ -146,7 +146,8 @@ describe('grant', () => {
   test('takes a given-up run up again: seen failed, it is cleared once more, and no further', () => {
     const again = act(gaveUpRecord(spent), operate('grant', 1)).next as RunRecord;
     expect(again).toMatchObject({ phase: 'confirming', retriesUsed: 2, granted: 1, dueAtMs: NOW_MS });
-    expect(again).toMatchObject({ attemptStartedAtMs: FINGERPRINT.startedAtMs });
+    expect(again).toMatchObject({ attemptStartedAtMs: FINGERPRINT.startedAtMs, maxRetries: 3 });
+    expect(again.history.at(-1)?.detail).toContain(', 1 more');
     const settled = transition(RUN, again, seen('failed'), rulesWith(), NOW_MS);
     expect(settled.next).toMatchObject({ phase: 'waiting', maxRetries: 3 });
     const due = { ...(settled.next as RunRecord), retryAtMs: NOW_MS, dueAtMs: NOW_MS } as RunRecord;

@@ -48,6 +48,14 @@ describe('a rehearsed retry', () => {
     expect(reported.next).toMatchObject({ phase: 'confirming', retriesUsed: 1, attempt: 2, earlierCount: null });
   });
 
+  test('was not made once the service retries in earnest: what a person restarts then is counted anew', () => {
+    const active = (event: RunEvent) => transition(RUN, rehearsed(), event, rulesWith({ maxRetries: 2 }), NOW_MS).next;
+    const seenRestarted = active(seen('running', { ...NEXT_ATTEMPT, endedAtMs: null }));
+    expect(seenRestarted).toMatchObject({ phase: 'watching', retriesUsed: 0, earlierCount: { retriesUsed: 1 } });
+    const reported = active(failed({}, { startedAtMs: NEXT_ATTEMPT.startedAtMs }));
+    expect(reported).toMatchObject({ phase: 'confirming', retriesUsed: 0, earlierCount: { retriesUsed: 1 } });
+  });
+
   test('of the same attempt is not followed by another one', () => {
     const late = failed({}, { startedAtMs: FINGERPRINT.startedAtMs });
     expect(apply(rehearsed(), late)).toMatchObject({ decision: 'giving_up', next: rehearsed() });

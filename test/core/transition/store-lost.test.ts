@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Evidence } from '../../../src/core/evidence.ts';
+import { type Evidence, weigh } from '../../../src/core/evidence.ts';
 import { transition } from '../../../src/core/transition.ts';
 import {
   confirmingRecord,
@@ -111,6 +111,20 @@ describe('a given-up run that was restarted', () => {
     const due = transition(RUN, begun, look, rules, NOW_MS).next;
     expect(transition(RUN, due, look, rules, NOW_MS).next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
   });
+});
+
+test('a clear of ours within this count is not one of an earlier count, though a person has cleared the run since', () => {
+  const run = waitingRecord({ countIs: 'unchecked', clearsSent: 0, retriesUsed: 0, firstFailedAtMs: FAILED_AT_MS });
+  const trail = (oursAtMs: number) => {
+    const clears = [
+      { atMs: oursAtMs, isOurs: true },
+      { atMs: FAILED_AT_MS + 50_000, isOurs: false },
+    ];
+    return { restarts: { type: 'told', clears }, remembersSinceMs: 0, lostAtMs: null } as const;
+  };
+  const weighed = (oursAtMs: number) => weigh(run, FINGERPRINT, trail(oursAtMs)).type;
+  expect(weighed(FAILED_AT_MS - 1)).toBe('agrees');
+  expect(weighed(FAILED_AT_MS + 1)).toBe('missed');
 });
 
 test('after a loss a callback may be of an earlier attempt: its start does not tell a later one from the run given up', () => {

@@ -29,7 +29,7 @@ describe.each(Object.entries(EVENTS))('%s', (name, event) => {
 /** What still happens to a run that a person holds: answers to what was sent already, and what is learned from callbacks. */
 const MOVES_WHILE_HELD: Readonly<Record<string, readonly string[]>> = {
   'another failure, without evidence': ['confirming', 'waiting', 'clearing', 'watching', 'giving_up', 'gave_up'],
-  'another failure of the attempt that the record is about': ['confirming', 'waiting'],
+  'another failure of the attempt that the record is about': ['confirming', 'waiting', 'clearing'],
   'another failure, of an attempt that started later': [
     'confirming',
     'waiting',

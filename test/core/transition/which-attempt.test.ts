@@ -112,9 +112,11 @@ describe('callbacks while a clear is under way', () => {
 
   test('of the attempt that is being cleared do not count for the one that it starts', () => {
     const clearing = clearingRecord();
-    expect(next(clearing, late)).toBe(clearing);
+    const counted = { failures: [...clearing.failures, late.failure], failuresMeanwhile: [] };
+    expect(next(clearing, late)).toMatchObject(counted);
     const byNumber = clearingRecord({ clearNumber: 1, fingerprint: { ...FINGERPRINT, startedAtMs: null } });
-    expect(next(byNumber, failed({}, { clearNumber: 1 }))).toBe(byNumber);
+    expect(next(byNumber, failed({}, { clearNumber: 1 }))).toMatchObject({ failuresMeanwhile: [] });
+    expect(next(clearing, failed({}, { startedAtMs: (startedAtMs ?? 0) - 1 }))).toBe(clearing);
   });
 
   test('of a run that was cleared while it ran may be of either attempt, and are kept', () => {

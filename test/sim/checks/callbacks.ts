@@ -28,7 +28,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     if (after === null || isTakenUp) forbidden.delete(name);
     if (after === null || isTakenUp) forgottenAtMs.set(name, nowMs());
     if (isTakenUp) takenUpAtMs.set(name, nowMs());
-    if (after?.phase === 'clearing' && before?.phase === 'waiting') {
+    const isRepeated = before?.phase === 'clearing' && (after?.clearsSent ?? 0) > before.clearsSent;
+    if (after?.phase === 'clearing' && (before?.phase === 'waiting' || isRepeated)) {
       const startMs = after.fingerprint.startedAtMs;
       if (startMs !== null && forbidden.get(name)?.has(startMs)) {
         journal.violate('what is never retried is never retried', `${name}: the attempt of ${startMs}`);

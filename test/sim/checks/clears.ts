@@ -25,6 +25,8 @@ interface Sent {
 const MAX_LOOK_AGE_MS = 60_000;
 /** A process may be suspended between its last look at the pauses and the request, and clocks differ. */
 const MAX_PAUSE_LAG_MS = 30_000;
+/** How long before the run the audit log may have been read. */
+const MAX_TRAIL_AGE_MS = 30_000;
 /** After this a request that was under way when the store lost its data has had its effect. */
 const FORGOTTEN_MS = 60_000;
 
@@ -40,6 +42,7 @@ export function checkClears(context: CheckContext): Watcher {
   const sent = new Map<string, Sent[]>();
   const lastEffectMs = new Map<string, number>();
   const personAtMs = new Map<string, number>();
+  const stoppedAtMs = new Map<string, number>();
   const hurried = new Set<string>();
   /** Until when a clear may be under way of which the store knows nothing any more. */
   let lostUntilMs = 0;
@@ -65,6 +68,8 @@ export function checkClears(context: CheckContext): Watcher {
       journal.violate('only what was just seen failed', `${name}: ${by} last saw ${last?.sight.state ?? 'nothing'}`);
     } else if (last.atMs < (lastEffectMs.get(name) ?? 0)) {
       journal.violate('a clear is repeated only after a look', `${name}: #${request} by ${by}`);
+    } else if (last.atMs - (stoppedAtMs.get(name) ?? Infinity) > MAX_TRAIL_AGE_MS) {
+      journal.violate('what a person has stopped is left alone', `${name}: #${request} by ${by}`);
     } else if (nowMs() - last.atMs > MAX_LOOK_AGE_MS) {
       journal.violate('only what was just seen failed', `${name}: ${by} saw it ${nowMs() - last.atMs} ms ago`);
     }
@@ -81,6 +86,7 @@ export function checkClears(context: CheckContext): Watcher {
     const { clear } = event;
     if (clear === null || clear.matched === 0) return;
     lastEffectMs.set(name, nowMs());
+    stoppedAtMs.delete(name);
     journal.count(clear.stateBefore === 'failed' ? 'clears of ours' : `clears of ours while ${clear.stateBefore}`);
     if (mayInterrupt(scenario, event.key.dagId)) return;
     // Nobody can know of a request that is forgotten and not yet in the log; an emptied store is waited for.
@@ -114,9 +120,13 @@ export function checkClears(context: CheckContext): Watcher {
       }
       case 'operating':
         if (event.action === 'retry_now') hurried.add(formatRunKey(event.key));
+        if (event.action === 'grant') stoppedAtMs.delete(formatRunKey(event.key));
         return;
       case 'person':
         personAtMs.set(formatRunKey(event.key), nowMs());
+        if (event.act === 'mark failed' && event.stateBefore !== 'queued')
+          stoppedAtMs.set(formatRunKey(event.key), nowMs());
+        else if (event.act !== 'mark failed') stoppedAtMs.delete(formatRunKey(event.key));
         return;
       case 'store_lost':
         lostUntilMs = nowMs() + FORGOTTEN_MS;

@@ -195,6 +195,18 @@ const CORE: readonly Mutant[] = [
       { file: 'core/evidence.ts', search: 'if (record.held !== null) return false;', replace: '' },
     ],
   },
+  mutant(
+    'a person who sets the run to failed is not heeded',
+    'core/transition/steps.ts',
+    'return stop !== undefined && stop.atMs > takenUpAtMs ? stop : null;',
+    'return null;',
+  ),
+  mutant(
+    'a clear is repeated whatever has been said since',
+    'core/transition/clear.ts',
+    'if (!judgement.retry) return refuse(current, judgement, record.fingerprint, rules, nowMs);',
+    '',
+  ),
 ];
 
 const ENGINE: readonly Mutant[] = [
@@ -218,14 +230,14 @@ const ENGINE: readonly Mutant[] = [
   ),
   mutant(
     'the fence of the send window is not there',
-    'engine/steps.ts',
+    'engine/clear-sender.ts',
     'if (clock.nowMs() > record.sendByMs) {',
     'if (false) {',
   ),
   mutant(
     'a suspended process acts on an old look',
-    'engine/steps.ts',
-    "if (observation.type === 'unavailable' || ageMs <= MAX_LOOK_MS) return observation;",
+    'core/transition/observed.ts',
+    'if (askedAtMs === undefined || nowMs - askedAtMs <= MAX_LOOK_MS) return observation;',
     'return observation;',
   ),
   mutant('leases are ignored', 'engine/worker.ts', 'free, settings.leaseMs)', 'free, 0)'),
@@ -260,8 +272,8 @@ const LOST_STATE: readonly Mutant[] = [
   mutant(
     'clears of ours always pass for those of an earlier count',
     'core/evidence.ts',
-    "count.countIs === 'unchecked' && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);",
-    "count.countIs === 'unchecked';",
+    "if (count.countIs === 'unchecked' && isOfEarlierCount) return agrees;",
+    "if (count.countIs === 'unchecked') return agrees;",
   ),
   mutant(
     'what we restarted is not looked for in the audit log',

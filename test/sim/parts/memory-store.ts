@@ -74,6 +74,7 @@ export function createMemoryStore({ onSwap, onTaken }: MemoryStoreOptions = {}):
   return {
     readMark: marks.readMark,
     advanceMark: marks.advanceMark,
+    advanceMarkFrom: marks.advanceMarkFrom,
     load: async (key) => read(entries.get(formatRunKey(key))),
     compareAndSwap: async (key, expected, next, noted = []) => swap(key, expected, next, noted),
     takeDue: async (nowMs, limit, leaseMs) => takeDue(nowMs, limit, leaseMs),

@@ -62,6 +62,7 @@ export function createStoreLink({ store, life, timers, dice, journal, weather, o
     count: (nowMs) => call('count', () => store.count(nowMs)),
     readMark: (name) => call('readMark', () => store.readMark(name)),
     advanceMark: (name, toMs) => call('advanceMark', () => store.advanceMark(name, toMs)),
+    advanceMarkFrom: (name, fromMs, toMs) => call('advanceMarkFrom', () => store.advanceMarkFrom(name, fromMs, toMs)),
     readJournal: (query) => call('readJournal', () => store.readJournal(query)),
     journalBegins: () => call('journalBegins', () => store.journalBegins()),
     journalHead: () => call('journalHead', () => store.journalHead()),
