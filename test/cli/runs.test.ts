@@ -160,7 +160,8 @@ describe('what people do to one run', () => {
   });
 
   test('grant retries to a run that was given up, and cancel it', async () => {
-    expect((await run('runs grant never_heals r1 --retries 3')).out).toMatch(/granted_by_operator/);
+    const granted = await run('runs grant never_heals r1 --retries 3');
+    expect(granted.out).toMatch(/^never_heals r1: \S+ \(granted_by_operator\); now \w+, \d of [34] retries used/);
     const { code, out } = await run('runs cancel never_heals r1');
     expect([code, out]).toEqual([0, expect.stringContaining('never_heals r1: ')]);
   });
@@ -175,6 +176,13 @@ describe('what people do to one run', () => {
     const refused = await run('runs retry-now never_heals r9');
     expect(refused).toMatchObject({ code: 3, out: '' });
     expect(refused.err).toMatch(/^dagain: retry_now is not possible now: .* \(operation_not_possible\)\n$/);
+  });
+
+  test('reset a run that was cleared before', async () => {
+    const { code, out } = await run('runs reset never_heals r9');
+    const said = 'never_heals r9: cleaned_up (reset_by_operator); the next failure counts as its first\n';
+    expect([code, out]).toEqual([0, said]);
+    expect(await answered('/v1/runs/never_heals/r9')).toMatchObject({ reason: 'reset_by_operator', retries_used: 0 });
   });
 });
 

@@ -94,7 +94,7 @@ async function operate(
   if (isBulk || misplaced !== null) throw new CommandError(2, `${misplaced ?? 'a filter'} goes with no run id`);
   const path = `${pathOf('runs', dag_id, dag_run_id)}/${action}`;
   const { json, value: answer } = await client.post(path, body, OperationView);
-  context.screen.out(isJson ? jsonText(json) : outcomeText(`${dag_id} ${dag_run_id}`, answer, context.nowMs()));
+  context.screen.out(isJson ? jsonText(json) : outcomeText(`${dag_id} ${dag_run_id}`, action, answer, context.nowMs()));
   return 0;
 }
 
@@ -103,8 +103,18 @@ function isOfGivenUp(phases: readonly string[] | undefined): boolean {
   return phases?.every((phase) => phase === 'giving_up' || phase === 'gave_up') ?? false;
 }
 
-function outcomeText(name: string, { decision, reason, run }: z.infer<typeof OperationView>, nowMs: number): string {
-  const next = run === null || run.due_at === null ? '' : `, next retry ${nextRetry(run, nowMs)}`;
-  const now = run === null ? 'nothing is kept of it any more' : `now ${run.phase}${next}`;
-  return printable(`${name}: ${decision} (${reason}); ${now}`).concat('\n');
+type Outcome = z.infer<typeof OperationView>;
+
+function outcomeText(name: string, action: OperationName, outcome: Outcome, nowMs: number): string {
+  const { decision, reason } = outcome;
+  return printable(`${name}: ${decision} (${reason}); ${stateText(action, outcome, nowMs)}`).concat('\n');
+}
+
+/** What a reset leaves of a run that was cleared stands for no give-up. */
+function stateText(action: OperationName, { run }: Outcome, nowMs: number): string {
+  if (action === 'reset') return 'the next failure counts as its first';
+  if (run === null) return 'nothing is kept of it any more';
+  const used = action === 'grant' ? `, ${run.retries_used} of ${run.max_retries} retries used` : '';
+  const next = run.due_at === null ? '' : `, next retry ${nextRetry(run, nowMs)}`;
+  return `now ${run.phase}${used}${next}`;
 }
