@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { z } from 'zod';
 import type { RunRecord } from '../../src/core/record.ts';
 import { openBrowser, visit } from './browser.ts';
-import { type Stage, startStage, TOKEN } from './stage.ts';
+import { KNOWN, type Stage, startStage, TOKEN } from './stage.ts';
 
 let stage: Stage;
 let browser: Browser;
@@ -49,9 +49,9 @@ async function stateOf(record: RunRecord) {
 
 /** Every test takes runs of its own. */
 const taken = new Set<RunRecord>();
-function takeRun(phase: RunRecord['phase'], isHeld = false): RunRecord {
+function takeRun(phase: RunRecord['phase'], fits: (record: RunRecord) => boolean = () => true): RunRecord {
   const found = stage.records.find(
-    (record) => record.phase === phase && (record.held !== null) === isHeld && !taken.has(record),
+    (record) => record.phase === phase && record.held === null && !taken.has(record) && fits(record),
   );
   if (found === undefined) throw new Error(`no run in ${phase} is left`);
   taken.add(found);
@@ -100,12 +100,30 @@ describe('one run', () => {
   });
 
   test('is forgotten', async () => {
-    const run = takeRun('gave_up');
+    const run = takeRun('waiting', ({ clearsSent }) => clearsSent === 0);
     await page.goto(`${stage.url}/${pathOf(run)}`);
     await page.getByRole('button', { name: 'Forget the count…' }).click();
     await confirm('Forget the count');
     await expect.poll(() => stateOf(run)).toBeNull();
     await page.getByRole('button', { name: 'Forget the count…' }).waitFor({ state: 'detached' });
+  });
+
+  test('that has been cleared is forgotten too, and needs nobody afterwards', async () => {
+    await stage.report(KNOWN);
+    const path = `v1/runs/${KNOWN.dagId}/${encodeURIComponent(KNOWN.dagRunId)}`;
+    await expect.poll(async () => View.nullable().parse(await ask(path))?.phase).toBe('watching');
+    await page.goto(`${stage.url}/${path.slice(3)}`);
+    await page.getByRole('button', { name: 'Forget the count…' }).click();
+    await page.getByRole('dialog').getByText('the next failure of the run counts as its first').waitFor();
+    await confirm('Forget the count');
+    const verdict = page.getByRole('region', { name: 'Reset' });
+    await verdict.waitFor();
+    expect(await verdict.getAttribute('class')).not.toContain('bad');
+    expect(await page.getByText('Gave up', { exact: true }).count()).toBe(0);
+    await page.getByRole('link', { name: 'Overview' }).first().click();
+    const person = page.getByRole('region', { name: 'Needs a person' });
+    await person.getByRole('listitem').first().waitFor();
+    expect(await person.getByText(KNOWN.dagRunId).count()).toBe(0);
   });
 
   test('is retried now', async () => {

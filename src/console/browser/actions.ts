@@ -34,7 +34,8 @@ export const ACTION_WORDS: Readonly<Record<Action, ActionWords>> = {
   },
   reset: {
     label: 'Forget the count',
-    effect: 'The record is deleted. The next failure of the run counts as its first.',
+    effect:
+      'No retry counts as used any more: the next failure of the run counts as its first. Until then nothing is done for it.',
     isDangerous: true,
   },
   grant: {

@@ -19,7 +19,7 @@ export const PHASE_WORDS: Readonly<Record<Phase, PhaseWords>> = {
   clearing: { label: 'Clearing', tone: 'busy', meaning: 'the clear is being sent to Airflow' },
   watching: { label: 'Watching', tone: 'busy', meaning: 'the new attempt runs' },
   giving_up: { label: 'Giving up', tone: 'bad', meaning: 'no more retries; alerts are going out' },
-  gave_up: { label: 'Gave up', tone: 'bad', meaning: 'no more retries; a person is needed' },
+  gave_up: { label: 'Gave up', tone: 'bad', meaning: 'no more retries' },
 };
 
 export const PHASE_ORDER: readonly Phase[] = ['confirming', 'waiting', 'clearing', 'watching', 'giving_up', 'gave_up'];
@@ -88,9 +88,31 @@ export function reasonText(reason: string): string {
   return Object.hasOwn(known, reason) ? (known[reason] ?? reason) : reason.replaceAll('_', ' ');
 }
 
-export function wordsOfRun({ phase, reason }: { readonly phase: Phase; readonly reason: string | null }): PhaseWords {
-  if (reason !== 'would_have_retried') return PHASE_WORDS[phase];
-  return { label: 'Would have retried', tone: 'quiet', meaning: 'shadow mode: a retry was decided and not sent' };
+/** Runs that are over because somebody wanted it so, or that were never to be retried: they wait for nobody. */
+const WORDS_BY_REASON: ReadonlyMap<string | null, PhaseWords> = new Map<Reason, PhaseWords>([
+  [
+    'would_have_retried',
+    { label: 'Would have retried', tone: 'quiet', meaning: 'shadow mode: a retry was decided and not sent' },
+  ],
+  [
+    'reset_by_operator',
+    { label: 'Reset', tone: 'quiet', meaning: 'the count was forgotten; the next failure is the first' },
+  ],
+  ['cancelled_by_operator', { label: 'Cancelled', tone: 'quiet', meaning: 'an operator wanted no more retries' }],
+]);
+
+export interface RunEnd {
+  readonly phase: Phase;
+  readonly reason: string | null;
+}
+
+export function wordsOfRun({ phase, reason }: RunEnd): PhaseWords {
+  return WORDS_BY_REASON.get(reason) ?? PHASE_WORDS[phase];
+}
+
+/** Whether a run was given up and nobody has decided so. */
+export function needsPerson({ phase, reason }: RunEnd): boolean {
+  return (phase === 'giving_up' || phase === 'gave_up') && !WORDS_BY_REASON.has(reason);
 }
 
 export function count(many: number, one: string, several = `${one}s`): string {

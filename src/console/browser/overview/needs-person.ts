@@ -8,7 +8,7 @@ import { Link } from '../link.ts';
 import { Problem, useLoaded } from '../loading.ts';
 import { pathTo, pathToRun } from '../router.ts';
 import { When } from '../time.ts';
-import { reasonText } from '../words.ts';
+import { needsPerson, reasonText } from '../words.ts';
 
 const SHOWN = 5;
 
@@ -18,7 +18,7 @@ export function NeedsPerson(): View {
   const { data, error } = useLoaded('needs a person', (signal) =>
     api.get<RunSummaryPage>('v1/runs', { phase: 'giving_up,gave_up', view: 'summary', limit: 500 }, signal),
   );
-  const runs = data?.runs.filter(({ reason }) => reason !== 'would_have_retried').sort(byLatest) ?? [];
+  const runs = data?.runs.filter(needsPerson).sort(byLatest) ?? [];
   const isMore = runs.length > SHOWN || data?.next_cursor != null;
   return html`<section aria-labelledby="person">
     <h2 id="person">Needs a person</h2>

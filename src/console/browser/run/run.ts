@@ -10,7 +10,7 @@ import { html, type View } from '../html.ts';
 import { Link } from '../link.ts';
 import { Problem, useLoaded, Waiting } from '../loading.ts';
 import { pathTo } from '../router.ts';
-import { VERDICT_WORDS } from '../words.ts';
+import { VERDICT_WORDS, wordsOfRun } from '../words.ts';
 import { AirflowState } from './airflow-state.ts';
 import { Failures } from './failures.ts';
 import { OurState } from './our-state.ts';
@@ -46,7 +46,7 @@ interface ExplainedProps {
 
 function Explained({ explained, reload }: ExplainedProps): View {
   const { run, verdict, summary, because, advice } = explained;
-  const { label, tone } = VERDICT_WORDS[verdict];
+  const { label, tone } = run !== null && verdict === 'gave_up' ? wordsOfRun(run) : VERDICT_WORDS[verdict];
   return html`<section class="panel verdict ${tone}" aria-labelledby="verdict">
       <div class="heading">
         <h2 id="verdict">${run === null ? h(Badge, { tone, label }) : h(PhaseBadge, { run })} <span class="unseen">${label}</span></h2>
