@@ -7,7 +7,7 @@ import type { EventView } from './service/views.ts';
 export function eventColumns(nowMs: number): Column<EventView>[] {
   return [
     { title: 'when', text: ({ at }) => relative(at, nowMs) },
-    { title: 'what', text: ({ type, action }) => action ?? type, colour: ({ type }) => COLOURS[type] ?? null },
+    { title: 'what', text: whatOf, colour: ({ type }) => COLOURS[type] ?? null },
     { title: 'dag', text: ({ dag_id }) => dag_id ?? 'all' },
     { title: 'run', text: ({ dag_run_id }) => dag_run_id ?? '' },
     { title: 'attempt', text: ({ attempt }) => (attempt === null ? '' : String(attempt)), isRight: true },
@@ -16,6 +16,11 @@ export function eventColumns(nowMs: number): Column<EventView>[] {
     { title: 'who', text: ({ actor }) => actor ?? '' },
     { title: 'comment', text: ({ comment }) => comment ?? '' },
   ];
+}
+
+function whatOf({ type, action, retries }: EventView): string {
+  if (action === null) return type;
+  return retries === null ? action : `${action} ${retries}`;
 }
 
 const COLOURS: Readonly<Record<string, Colour>> = {

@@ -31,6 +31,8 @@ export const JournalEntry = z.strictObject({
   action: z.string().nullable(),
   actor: z.string().nullable(),
   comment: z.string().nullable(),
+  /** How many more retries were granted; of a grant only. */
+  retries: Count.optional(),
 });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
@@ -61,6 +63,7 @@ export function journalOf(
     action: operated?.action ?? null,
     actor: operated?.actor ?? null,
     comment: operated?.comment ?? null,
+    ...(operated?.action === 'grant' ? { retries: operated.retries } : {}),
   }));
 }
 

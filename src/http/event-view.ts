@@ -18,6 +18,7 @@ export const EventView = z.object({
   action: z.string().nullable().describe('Of `operated`: what was done.'),
   actor: z.string().nullable(),
   comment: z.string().nullable(),
+  retries: z.int().nullable().describe('How many more were granted; null for everything but a grant.'),
 });
 export type EventView = z.infer<typeof EventView>;
 
@@ -36,5 +37,6 @@ export function toEventView({ id, entry }: { readonly id: string; readonly entry
     action: entry.action,
     actor: entry.actor,
     comment: entry.comment,
+    retries: entry.retries ?? null,
   };
 }

@@ -52,6 +52,7 @@ const EVENT = {
   action: null,
   actor: null,
   comment: null,
+  retries: null,
 } as const;
 
 const PAUSE = { scope: 'etl_daily', ...WHO, at: AT } as const;

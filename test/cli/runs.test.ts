@@ -162,6 +162,7 @@ describe('what people do to one run', () => {
   test('grant retries to a run that was given up, and cancel it', async () => {
     const granted = await run('runs grant never_heals r1 --retries 3');
     expect(granted.out).toMatch(/^never_heals r1: \S+ \(granted_by_operator\); now \w+, \d of [34] retries used/);
+    expect((await run('events --type operated --run r1 --dag never_heals')).out).toMatch(/ grant 3 /);
     const { code, out } = await run('runs cancel never_heals r1');
     expect([code, out]).toEqual([0, expect.stringContaining('never_heals r1: ')]);
   });

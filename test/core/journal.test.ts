@@ -54,6 +54,8 @@ describe('the journal keeps', () => {
   test('who did what, and why', () => {
     const [entry] = entriesFor(waitingRecord(), operated('pause'));
     expect(entry).toMatchObject({ type: 'operated', action: 'pause', actor: 'anna', comment: 'because' });
+    expect(entry).not.toHaveProperty('retries');
+    expect(entriesFor(gaveUpRecord(), operated('grant', 3))).toMatchObject([{ action: 'grant', retries: 3 }]);
     expect(entry).toMatchObject({ taskId: FAILURE.taskId, failureClass: FAILURE.failureClass });
   });
 });

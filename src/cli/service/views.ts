@@ -64,6 +64,7 @@ export const EventView = z.object({
   action: z.string().nullable(),
   actor: z.string().nullable(),
   comment: z.string().nullable(),
+  retries: z.int().nullable(),
 });
 export type EventView = z.infer<typeof EventView>;
 

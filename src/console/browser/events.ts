@@ -99,7 +99,8 @@ export function EventTable({ events, showsRun }: EventTableProps): View {
 
 function EventRow({ event, showsRun }: { readonly event: EventView; readonly showsRun: boolean }): View {
   const { label, tone } = EVENT_WORDS[event.type];
-  const what = event.action === null ? label : `${label}: ${reasonText(event.action)}`;
+  const amount = event.retries === null ? '' : ` ${event.retries}`;
+  const what = event.action === null ? label : `${label}: ${reasonText(event.action)}${amount}`;
   return html`<tr role="row">
     <td role="cell" data-label="When">${h(When, { at: event.at })}</td>
     <td role="cell" data-label="What">${h(Badge, { tone, label: what })}</td>
