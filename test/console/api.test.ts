@@ -1,5 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { type ApiError, adviceFor, createApi } from '../../src/console/browser/api.ts';
+import { actionsFor } from '../../src/console/browser/actions.ts';
+import { adviceFor, messageOf } from '../../src/console/browser/advice.ts';
+import { ApiError, createApi } from '../../src/console/browser/api.ts';
 
 /** An API whose service answers 401, with the body that `bodyOf` gives. */
 function refusing(bodyOf: (signal: AbortSignal | null) => ReadableStream<Uint8Array> | string) {
@@ -97,4 +99,31 @@ describe('a service that does not answer', () => {
     leaving.abort();
     await expect(answer).rejects.toMatchObject({ name: 'AbortError' });
   });
+});
+
+describe('an operation that the run is not in a phase for', () => {
+  const refusal = (reason: string) =>
+    new ApiError(409, 'operation_not_possible', `retry_now is not possible now: ${reason}`);
+
+  test.each([
+    ['clear_under_way', 'a clear is under way', 'in a minute'],
+    ['paused_by_operator', 'paused the retries of its Dag', 'Resume the retries'],
+    ['held_by_operator', 'paused the run', 'Resume the run'],
+    ['limit_reached', 'the limit on retries is reached', 'limits.max_retries'],
+    ['attempt_running', 'its new attempt runs', 'has moved on'],
+    ['given_up', 'the run was given up', 'has moved on'],
+    ['a_word_of_a_later_version', 'a word of a later version', 'has moved on'],
+  ])('is told in words, with advice of its own: %s', (reason, message, advice) => {
+    expect(messageOf(refusal(reason))).toContain(message);
+    expect(messageOf(refusal(reason))).not.toMatch(/_/);
+    expect(adviceFor(refusal(reason))).toContain(advice);
+  });
+});
+
+test('"Retry now" is offered where it can be done only', () => {
+  const run = { phase: 'waiting', held: null, paused: null } as const;
+  expect(actionsFor(run)).toContain('retry-now');
+  expect(actionsFor({ ...run, paused: {} })).not.toContain('retry-now');
+  expect(actionsFor({ ...run, held: {} })).not.toContain('retry-now');
+  expect(actionsFor({ ...run, phase: 'clearing' })).toEqual(['pause', 'grant', 'cancel', 'reset']);
 });

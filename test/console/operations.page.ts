@@ -158,7 +158,8 @@ describe('one run', () => {
     await page.getByRole('dialog').getByRole('button', { name: 'Retry now' }).click();
     const alert = page.getByRole('dialog').getByRole('alert');
     await alert.waitFor();
-    expect(await alert.textContent()).toContain('look at its present phase and decide again');
+    expect(await alert.textContent()).toContain('an operator has paused the run');
+    expect(await alert.textContent()).toContain('Resume the run first');
     await page.keyboard.press('Escape');
   });
 });
@@ -225,6 +226,12 @@ describe('Dags', () => {
     await page.getByRole('button', { name: 'pause the retries of billing_close' }).click();
     await confirm('Pause retries', 'month end');
     await page.getByRole('button', { name: 'resume the retries of billing_close' }).waitFor();
+    await page.getByText('month end').waitFor();
+    const waiting = takeRun('waiting', ({ dagId }) => dagId === 'billing_close');
+    await page.goto(`${stage.url}/${pathOf(waiting)}`);
+    await page.getByRole('button', { name: 'Grant retries…' }).waitFor();
+    expect(await page.getByRole('button', { name: 'Retry now…' }).count()).toBe(0);
+    await page.getByRole('link', { name: 'Dags' }).first().click();
     await page.getByText('month end').waitFor();
     await page.getByRole('button', { name: 'Pause everything' }).click();
     await confirm('Pause retries');

@@ -47,12 +47,19 @@ export const ACTION_WORDS: Readonly<Record<Action, ActionWords>> = {
 
 export const ALL_ACTIONS: readonly Action[] = ['pause', 'resume', 'retry-now', 'grant', 'cancel', 'reset'];
 
+export interface Actable {
+  readonly phase: Phase;
+  readonly held: object | null;
+  /** The pause of its Dag, or of everything. */
+  readonly paused: object | null;
+}
+
 /** What makes sense for a run; the service decides. */
-export function actionsFor({ phase, held }: { readonly phase: Phase; readonly held: object | null }): Action[] {
+export function actionsFor({ phase, held, paused }: Actable): Action[] {
   const isGivenUp = phase === 'giving_up' || phase === 'gave_up';
   if (isGivenUp) return held === null ? ['grant', 'reset'] : ['resume', 'grant', 'reset'];
   const pausing: Action[] = held === null ? ['pause'] : ['resume'];
-  const now: Action[] = phase === 'waiting' && held === null ? ['retry-now'] : [];
+  const now: Action[] = phase === 'waiting' && held === null && paused === null ? ['retry-now'] : [];
   return [...now, ...pausing, 'grant', 'cancel', 'reset'];
 }
 

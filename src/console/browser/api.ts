@@ -112,28 +112,3 @@ async function problemOf(response: Response, signal: AbortSignal | null): Promis
   }
   return new ApiError(status, 'unexpected_answer', `Something between here and the service answered ${status}`);
 }
-
-/** What to do about an error, in one sentence. */
-export function adviceFor(error: unknown): string {
-  if (!(error instanceof ApiError)) return 'Load the page again; if it stays, the browser console says more.';
-  switch (error.code) {
-    case 'no_answer':
-      return 'The page tries again by itself.';
-    case 'outcome_unknown':
-      return 'It may have been done all the same: look before you try again.';
-    case 'unauthenticated':
-    case 'forbidden':
-      return 'Sign in with a token from DAGAIN_OPERATOR_TOKEN.';
-    case 'run_not_found':
-      return 'The run may have recovered meanwhile, and its record be gone.';
-    case 'operation_not_possible':
-      return 'The run has moved on; look at its present phase and decide again.';
-    case 'more_runs_than_expected':
-      return 'More runs match than the preview showed: preview again.';
-    case 'store_unavailable':
-    case 'store_contention':
-      return 'Nothing was changed; try again in a moment.';
-    default:
-      return error.status >= 500 ? "Look the request up in the service's log." : 'Correct what is named and try again.';
-  }
-}

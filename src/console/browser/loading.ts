@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, adviceFor } from './api.ts';
+import { adviceFor, messageOf } from './advice.ts';
+import { ApiError } from './api.ts';
 import { usePage } from './context.ts';
 import { html, type View } from './html.ts';
 import type { RunId } from './live.ts';
@@ -104,10 +105,6 @@ function createLoader(load: (signal: AbortSignal) => Promise<void>): Loader {
       if (timer !== null) clearTimeout(timer);
     },
   };
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What went wrong and what to do about it; nothing where nothing did. */

@@ -81,6 +81,12 @@ const REASON_WORDS: Partial<Record<Reason, string>> = {
   state_lost: 'our state was lost or contradicts Airflow',
   superseded: 'replaced by what happened later',
   limit_reached: 'the limit on retries is reached',
+  clear_under_way: 'a clear is under way',
+  paused_by_operator: 'an operator has paused the retries of its Dag, or of all',
+  held_by_operator: 'an operator has paused the run',
+  attempt_running: 'its new attempt runs',
+  given_up: 'the run was given up',
+  retry_now: 'an operator wanted the retry now',
 };
 
 export function reasonText(reason: string): string {

@@ -2,11 +2,11 @@ import { h } from 'preact';
 import { useState } from 'preact/hooks';
 import type { OperationView } from '../../../http/operations.ts';
 import { ACTION_WORDS, type Action, doneText, runsText } from '../actions.ts';
+import { messageOf } from '../advice.ts';
 import { ApiError, runPath } from '../api.ts';
 import { usePage } from '../context.ts';
 import { html, type View } from '../html.ts';
 import type { RunId } from '../live.ts';
-import { messageOf } from '../loading.ts';
 import { ActForm, type Given } from './act-form.ts';
 import { Dialog } from './dialog.ts';
 
