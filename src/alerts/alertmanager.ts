@@ -80,7 +80,7 @@ function annotationsOf(alert: Alert): object {
     summary: oneLine(summarise(alert), 1_000),
     description: causesOf(alert).join('\n'),
     reason: oneLine(alert.reason, 100),
-    attempts: `${alert.attempt}, ${alert.retriesUsed} of ${alert.maxRetries} retries used`,
+    attempts: `${alert.attempt} (${alert.retriesUsed} of ${alert.maxRetries} retries used)`,
     dedupe_key: alert.dedupeKey.toWellFormed(),
     ...Object.fromEntries(links),
   };

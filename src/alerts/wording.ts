@@ -1,3 +1,4 @@
+import type { Reason } from '../core/reason.ts';
 import type { Failure } from '../core/record.ts';
 import { formatRunKey } from '../core/run-key.ts';
 import type { Alert } from './port.ts';
@@ -10,18 +11,22 @@ const SHADOW = '[shadow] ';
 /** Longer links are left out: some receivers refuse the whole message for one. */
 const MAX_LINK_LENGTH = 900;
 
+/** The give-up of a run that nobody has seen failed. */
+const NOT_ENDED: Reason = 'settle_timeout';
+
 /** A few words without anything that comes from outside. */
 export function titleOf(alert: Alert): string {
   return `${alert.isShadow ? SHADOW : ''}${titleOfKind(alert)}`;
 }
 
-function titleOfKind({ kind, isShadow }: Alert): string {
+function titleOfKind({ kind, reason, isShadow }: Alert): string {
+  const will = isShadow ? 'would' : 'will';
   switch (kind) {
     case 'gave_up':
-      return 'Dag run failed for good';
+      return reason === NOT_ENDED ? `Dag run did not end, ${will} not be retried` : 'Dag run failed for good';
     case 'attempt_failed':
     case 'first_failure':
-      return `Dag run failed, ${isShadow ? 'would' : 'will'} be retried`;
+      return `Dag run failed, ${will} be retried`;
     case 'recovered':
       return 'Dag run recovered';
   }
@@ -34,7 +39,7 @@ export function summarise(alert: Alert): string {
   const used = `${alert.retriesUsed} of ${alert.maxRetries} retries used`;
   switch (alert.kind) {
     case 'gave_up':
-      return `${run} failed and ${will} not be retried (${alert.reason}; ${used})`;
+      return `${run} ${alert.reason === NOT_ENDED ? '' : 'failed and '}${will} not be retried (${alert.reason}; ${used})`;
     case 'attempt_failed':
     case 'first_failure':
       return `${run} failed on attempt ${alert.attempt} and ${will} be retried (${used})`;
@@ -50,9 +55,9 @@ export function factsOf(alert: Alert): readonly (readonly [label: string, value:
     ['Dag', oneLine(key.dagId, 250)],
     ['Run', oneLine(key.dagRunId, 250)],
     ['Reason', oneLine(reason, 100)],
-    ['Attempts', `${attempt}, ${retriesUsed} of ${maxRetries} retries used`],
+    ['Attempts', `${attempt} (${retriesUsed} of ${maxRetries} retries used)`],
     ['First failed', new Date(alert.firstFailedAtMs).toISOString()],
-    ['Alert', oneLine(alert.dedupeKey, 600)],
+    ['Dedupe key', oneLine(alert.dedupeKey, 600)],
   ];
 }
 

@@ -71,7 +71,7 @@ describe('the Alertmanager channel', () => {
       annotations: {
         summary: 'Dag run etl/run+1 failed and will not be retried (max_retries_reached; 2 of 2 retries used)',
         description: 'task load: ConnectionError: refused',
-        attempts: '3, 2 of 2 retries used',
+        attempts: '3 (2 of 2 retries used)',
         dedupe_key: ALERT.dedupeKey,
         airflow_url: ALERT.runUrl,
         dagain_url: ALERT.pageUrl,

@@ -25,9 +25,9 @@ describe('the Teams channel', () => {
       'Dag  etl',
       'Run  run+1',
       'Reason  max_retries_reached',
-      'Attempts  3, 2 of 2 retries used',
+      'Attempts  3 (2 of 2 retries used)',
       'First failed  2026-11-21T11:59:00.000Z',
-      'Alert  dagain/etl/run+1/1000/gave_up/3',
+      'Dedupe key  dagain/etl/run+1/1000/gave_up/3',
       'task load: ConnectionError: refused',
     ]);
     expect(cardOf(ALERT).actions.map(({ title }) => title)).toEqual(['Airflow', 'dagain', 'Runbook']);

@@ -52,6 +52,16 @@ test('every kind of alert has its title', () => {
   expect(new Set(kinds.map((kind) => titleOf({ ...ALERT, kind }))).size).toBe(3);
 });
 
+test('of a run that did not end it is not said that it has failed', () => {
+  const unsettled = { ...ALERT, reason: 'settle_timeout' };
+  expect([titleOf(unsettled), summarise(unsettled)]).toEqual([
+    'Dag run did not end, will not be retried',
+    'Dag run etl/run+1 will not be retried (settle_timeout; 2 of 2 retries used)',
+  ]);
+  expect(titleOf({ ...unsettled, isShadow: true })).toBe('[shadow] Dag run did not end, would not be retried');
+  expect(titleOf({ ...unsettled, kind: 'recovered' })).toBe('Dag run recovered');
+});
+
 test('in shadow mode nobody takes for done what only would have been', () => {
   const shadow = { ...ALERT, isShadow: true };
   expect([titleOf(shadow), summarise(shadow)]).toEqual([
