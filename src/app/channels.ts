@@ -47,17 +47,15 @@ export function linksFrom(environment: Environment): AlertLinks {
   };
 }
 
-/** The page of deploy/runbook about a give-up for this reason. */
+/** The page of deploy/runbook about this reason; one for all that it does not say more about. */
 function runbookPageOf(reason: string): string {
   switch (reason) {
+    case 'max_retries_reached':
+      return 'attempt-cap.md';
     case 'state_lost':
       return 'store-lost.md';
-    case 'clear_refused':
-      return 'credentials-refused.md';
-    case 'settle_timeout':
-      return 'airflow-unreachable.md';
     default:
-      return 'attempt-cap.md';
+      return 'given-up.md';
   }
 }
 

@@ -45,8 +45,9 @@ describe('links', () => {
   test.each([
     ['max_retries_reached', 'attempt-cap.md'],
     ['state_lost', 'store-lost.md'],
-    ['clear_refused', 'credentials-refused.md'],
-    ['settle_timeout', 'airflow-unreachable.md'],
+    ['clear_refused', 'given-up.md'],
+    ['settle_timeout', 'given-up.md'],
+    ['settled', 'given-up.md'],
   ])('to the runbook, where it is a folder: %s is on the page %s', (reason, page) => {
     const links = linksFrom(readEnvironment({ DAGAIN_RUNBOOK_URL: 'https://wiki.example/runbook/' }));
     expect(links.runbookOf(reason)).toBe(`https://wiki.example/runbook/${page}`);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { REFUSALS } from '../../src/core/reason.ts';
 import { METRICS } from '../../src/http/metrics/catalogue.ts';
 import { createShell, type Shell } from '../cli/shell.ts';
 import { ROOT } from '../docs/generated.ts';
@@ -51,6 +52,13 @@ describe('each page for an alert', () => {
       expect(read(page), name).toContain(`\`${name}\``);
     }
   });
+});
+
+test('the page about give-ups says of each reason what to do', () => {
+  const others = ['settle_timeout', 'clear_refused', 'clear_had_no_effect', 'stopped_by_person', 'state_lost'];
+  const rows = read('given-up.md').match(/^\| `.+$/gm) ?? [];
+  const told = rows.flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`(\w+)`/g)].map(([, reason]) => reason));
+  expect(told.toSorted()).toEqual([...REFUSALS, ...others].toSorted());
 });
 
 test('every metric that a page names exists', () => {

@@ -38,8 +38,30 @@ export async function attemptCap(): Promise<Situation> {
       async mended() {
         isMended = true;
       },
-      async 'all have recovered'() {
+      async 'all are granted, and recover'() {
+        const which = '--phase gave_up --reason max_retries_reached --newer-than 24h';
+        await operated.run(`runs grant ${which} --retries 1 --comment mended --yes`);
         await until(async () => (await operated.run('runs list')).out.startsWith('No run'));
+      },
+    },
+    close: () => operated.close(),
+  };
+}
+
+/** A task that forbids its retry, and is mended later. */
+export async function givenUp(): Promise<Situation> {
+  let isMended = false;
+  const script = () =>
+    isMended ? succeed(QUICK_MS) : fail({ durationMs: QUICK_MS, type: 'airflow.exceptions.AirflowFailException' });
+  const operated = await startOperated({}, [
+    { dagId: 'etl_daily', retry: QUICK_RETRY, tasks: [{ taskId: 'load', script }] },
+  ]);
+  await operated.failRun('etl_daily', 'r1', 'gave_up');
+  return {
+    settings: { ...operated.settings, ...airflowSettings(operated), DAG: 'etl_daily', RUN: 'r1' },
+    events: {
+      async mended() {
+        isMended = true;
       },
     },
     close: () => operated.close(),
@@ -94,7 +116,7 @@ export async function airflowUnreachable(): Promise<Situation> {
   const reached = async (wanted: boolean) => until(async () => ((await operated.run('status')).code === 0) === wanted);
   await reached(false);
   return {
-    settings: { ...operated.settings, ...airflowSettings(operated) },
+    settings: { ...operated.settings, ...airflowSettings(operated), DAG: 'etl_daily' },
     events: {
       async 'Airflow is back'() {
         again = await serveAirflow({ model: stack.model, port });
@@ -180,7 +202,7 @@ export async function retryStorm(): Promise<Situation> {
   await operated.failRun('other', 'r1');
   const isWaiting = new RegExp(`^dagain_records\\{phase="waiting"\\} ${MANY + 1}$`, 'm');
   await until(async () => isWaiting.test(await metrics(operated)));
-  return { settings: { ...operated.settings, DAG: 'etl_*' }, events: {}, close: () => operated.close() };
+  return { settings: { ...operated.settings, DAG: 'etl_daily' }, events: {}, close: () => operated.close() };
 }
 
 /** Nothing is wrong. */
