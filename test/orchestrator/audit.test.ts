@@ -226,6 +226,7 @@ describe('the audit trail of a run', () => {
 describe('a log that cannot be read', () => {
   test.each([
     ['403', () => HttpResponse.json({ detail: 'Forbidden' }, { status: 403 }), 'forbidden'],
+    ['403 of a proxy', () => HttpResponse.html('<h1>403</h1>', { status: 403 }), 'unexpected_answer'],
     ['500', () => htmlPage(500), 'server_error'],
     ['no JSON', () => htmlPage(200), 'unexpected_answer'],
     ['a row of another kind', () => HttpResponse.json({ event_logs: [{ when: 5 }] }), 'unexpected_answer'],

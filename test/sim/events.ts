@@ -48,6 +48,8 @@ export type SimEvent =
       /** A new attempt has begun. */
       readonly restarted: boolean;
     })
+  /** Whether Airflow lets our user read and do anything. */
+  | { readonly type: 'rights'; readonly areThere: boolean }
   /** A process has begun to take in a callback; it may never get to the end. */
   | (OfRun & ByReplica & { readonly type: 'reported'; readonly callback: Callback })
   | (OfRun & ByReplica & { readonly type: 'refused'; readonly callback: Callback })

@@ -16,6 +16,8 @@ function describe(event: SimEvent, startMs: number): string {
   switch (event.type) {
     case 'store_lost':
       return `the store is ${event.how}`;
+    case 'rights':
+      return event.areThere ? 'our user may do everything again' : 'our user may do nothing';
     case 'note':
       return event.text;
     case 'process':

@@ -42,6 +42,17 @@ function reasonOf(answer: HttpAnswer): UnavailableReason {
   return 'unexpected_answer';
 }
 
+/** `toUnavailable` where retries go on without what our user may not read: a proxy's page does not say that it may not. */
+export function toUnreadable(name: string, answer: HttpAnswer): Unavailable {
+  const outage = toUnavailable(name, answer);
+  return answer.json === undefined ? asPassing(outage) : outage;
+}
+
+/** A refusal of another request than the read itself, which says nothing of what our user may read: it may pass. */
+export function asPassing(outage: Unavailable): Unavailable {
+  return outage.reason === 'forbidden' ? { ...outage, reason: 'unexpected_answer' } : outage;
+}
+
 const InvalidToken = z.object({ detail: z.string().regex(/invalid jwt token/i) });
 
 /** 401, or Airflow 3's 403 for a token whose signing key was rotated. Both mean that nothing was done. */

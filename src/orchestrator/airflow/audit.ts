@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { AuditTrail, OwnClear, OwnClears } from '../port.ts';
-import { toUnavailable, type Unavailable, unavailable } from './answers.ts';
+import { asPassing, toUnavailable, toUnreadable, type Unavailable, unavailable } from './answers.ts';
 import {
   AuditRow,
   clearedRun,
@@ -77,7 +77,7 @@ export async function readRows(
   limit: TimeLimit,
 ): Promise<Rows | Unavailable> {
   const version = await versions.current();
-  if (version.type === 'unavailable') return version;
+  if (version.type === 'unavailable') return asPassing(version);
   const { api } = version;
   const included = api === 'v1' ? events.join(',') : events;
   const rows: AuditRow[] = [];
@@ -89,7 +89,8 @@ export async function readRows(
     // Before 2.9 it knows no such filters: the log is there, but nothing can be told by it.
     if (result.type === 'answer' && result.status === 400 && api === 'v1')
       return { type: 'rows', rows, isComplete: false };
-    if (result.type === 'failure' || result.status !== 200) return toUnavailable(name, result);
+    if (result.type === 'failure') return toUnavailable(name, result);
+    if (result.status !== 200) return toUnreadable(name, result);
     const read = Page.safeParse(result.json);
     if (!read.success) return unavailable('unexpected_answer', `${name} answered 200 with something else than a log`);
     for (const one of read.data.event_logs) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { DagDescription, FailedTasks } from '../port.ts';
-import { toUnavailable, type Unavailable, unavailable, whatIsMissing } from './answers.ts';
+import { asPassing, toUnavailable, toUnreadable, unavailable, whatIsMissing } from './answers.ts';
 import type { HttpAnswer } from './http.ts';
 import type { ObserveDeps } from './observe.ts';
 import type { TimeLimit } from './time-limit.ts';
@@ -37,7 +37,7 @@ export async function describeDag(
   limit: TimeLimit,
 ): Promise<DagDescription> {
   const version = await versions.current();
-  if (version.type === 'unavailable') return notAboutDag(version);
+  if (version.type === 'unavailable') return asPassing(version);
   const call = { api: version.api, method: 'GET', segments: ['dags', dagId] } as const;
   const { name, result } = await client.call(call, limit);
   if (result.type === 'answer' && result.status === 404) {
@@ -46,19 +46,12 @@ export async function describeDag(
     versions.doubt();
   }
   if (result.type === 'failure') return toUnavailable(name, result);
-  // A proxy's page says nothing of what our user may read.
-  if (result.status === 403 && result.json === undefined) return notAboutDag(toUnavailable(name, result));
-  if (result.status !== 200) return toUnavailable(name, result);
+  if (result.status !== 200) return toUnreadable(name, result);
   const dag = Dag.safeParse(result.json);
   if (!dag.success || dag.data.dag_id !== dagId) {
     return unavailable('unexpected_answer', `${name} answered 200 with something else than this Dag`);
   }
   return { type: 'found', tags: dag.data.tags.map((tag) => tag.name), isPaused: dag.data.is_paused ?? false };
-}
-
-/** That our user may not read this Dag follows only from Airflow's own answer to that read: retries without tags rest on it. */
-function notAboutDag(outage: Unavailable): Unavailable {
-  return outage.reason === 'forbidden' ? { ...outage, reason: 'unexpected_answer' } : outage;
 }
 
 const Sentence = z.object({ detail: z.string() });

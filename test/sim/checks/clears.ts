@@ -43,6 +43,7 @@ export function checkClears(context: CheckContext): Watcher {
   const lastEffectMs = new Map<string, number>();
   const personAtMs = new Map<string, number>();
   const stoppedAtMs = new Map<string, number>();
+  let untoldUntilMs = -1;
   const hurried = new Set<string>();
   /** Until when a clear may be under way of which the store knows nothing any more. */
   let lostUntilMs = 0;
@@ -68,7 +69,7 @@ export function checkClears(context: CheckContext): Watcher {
       journal.violate('only what was just seen failed', `${name}: ${by} last saw ${last?.sight.state ?? 'nothing'}`);
     } else if (last.atMs < (lastEffectMs.get(name) ?? 0)) {
       journal.violate('a clear is repeated only after a look', `${name}: #${request} by ${by}`);
-    } else if (last.atMs - (stoppedAtMs.get(name) ?? Infinity) > MAX_TRAIL_AGE_MS) {
+    } else if (nowMs() > untoldUntilMs && last.atMs - (stoppedAtMs.get(name) ?? Infinity) > MAX_TRAIL_AGE_MS) {
       journal.violate('what a person has stopped is left alone', `${name}: #${request} by ${by}`);
     } else if (nowMs() - last.atMs > MAX_LOOK_AGE_MS) {
       journal.violate('only what was just seen failed', `${name}: ${by} saw it ${nowMs() - last.atMs} ms ago`);
@@ -127,6 +128,10 @@ export function checkClears(context: CheckContext): Watcher {
         if (event.act === 'mark failed' && event.stateBefore !== 'queued')
           stoppedAtMs.set(formatRunKey(event.key), nowMs());
         else if (event.act !== 'mark failed') stoppedAtMs.delete(formatRunKey(event.key));
+        return;
+      case 'rights':
+        // Where the log may not be read, retries go on without what it tells.
+        untoldUntilMs = event.areThere ? nowMs() + MAX_TRAIL_AGE_MS : Infinity;
         return;
       case 'store_lost':
         lostUntilMs = nowMs() + FORGOTTEN_MS;

@@ -28,7 +28,11 @@ export function causeTrouble({ api, model, timers, dice, journal }: TroublesDeps
     case 1:
       tell('our user may do nothing');
       api.auth.forbid(OUR_USER);
-      timers.schedule(lastsMs, () => api.auth.allow(OUR_USER));
+      journal.tell({ type: 'rights', areThere: false });
+      timers.schedule(lastsMs, () => {
+        api.auth.allow(OUR_USER);
+        journal.tell({ type: 'rights', areThere: true });
+      });
       return;
     default: {
       const dag = dice.pick(model.dags());
