@@ -4,7 +4,7 @@ import { actorOf } from './actor.ts';
 import { CommandError, type Context, type ExitCode } from './command.ts';
 import { actorOptions, clientFor, jsonText, limit, serviceOptions } from './parameters.ts';
 import { type Column, tableOf } from './print/table.ts';
-import { printable } from './print/text.ts';
+import { printable, quoted } from './print/text.ts';
 import { relative } from './print/time.ts';
 import { pathOf } from './service/client.ts';
 import { readPages } from './service/pages.ts';
@@ -41,7 +41,7 @@ function dagColumns(nowMs: number): Column<DagView>[] {
     {
       title: 'paused',
       text: ({ paused }) =>
-        paused === null ? '' : `by ${paused.actor} ${relative(paused.at, nowMs)} ${paused.comment}`.trim(),
+        paused === null ? '' : `by ${paused.actor} ${relative(paused.at, nowMs)}${quoted(paused.comment)}`,
       colour: () => 'yellow',
     },
   ];

@@ -1,6 +1,7 @@
 import type { Screen } from './command.ts';
 import { clientFor, Duration, jsonText, serviceOptions } from './parameters.ts';
 import { fieldsOf, tableOf } from './print/table.ts';
+import { quoted } from './print/text.ts';
 import { absolute, lengthText } from './print/time.ts';
 import { StatsView, StatusView } from './service/views.ts';
 import { command, value } from './tree/spec.ts';
@@ -86,7 +87,7 @@ export const status = command({
       ['page', view.public_url],
       ...pauses.map(({ scope, actor, comment, at }) => {
         const what = scope === '*' ? 'everything' : scope;
-        return ['paused', `${what} by ${actor}, ${absolute(at, now)}${comment === '' ? '' : `: ${comment}`}`] as const;
+        return ['paused', `${what} by ${actor}, ${absolute(at, now)}${quoted(comment)}`] as const;
       }),
     ]);
     context.screen.out(options.output === 'json' ? jsonText(json) : text);

@@ -78,6 +78,10 @@ describe('an operation on many runs', () => {
     await run('runs resume --all --yes');
     const { code, out } = await run('runs pause --dag etl_daily --yes --comment Wait.');
     expect([code, out.split('\n').at(-2)]).toEqual([0, 'pause: 3 runs of 3 changed']);
+    const preview = await run('runs pause --dag etl_* --dry-run');
+    expect(preview.out).toMatch(
+      /would change 1 run of 4:\n {2}4 held \(held_by_operator\)\n {2}3 of these would stay as they are\n$/,
+    );
     const again = await run('runs pause --dag etl_* --yes -o json');
     expect(JSON.parse(again.out)).toMatchObject({ dry_run: false, matched: 4, changed: 1, is_complete: true });
     expect(await heldNow()).toHaveLength(4);

@@ -143,6 +143,7 @@ describe('what people do to one run', () => {
     expect(paused.out).toBe('etl_daily r1: held (held_by_operator); now waiting, next retry when resumed\n');
     expect(await answered('/v1/runs/etl_daily/r1')).toMatchObject({ held: { actor: 'ada', comment: 'Wait.' } });
     expect((await run('runs list --held true')).out).toMatch(/etl_daily .* when resumed .* held by ada\n/);
+    expect((await run('runs show etl_daily r1')).out).toMatch(/\nheld by +ada, (?:now|\S+ ago): "Wait\."\n/);
     const resumed = await run('runs resume etl_daily r1 --actor bob -o json');
     expect(JSON.parse(resumed.out)).toMatchObject({ decision: 'retry_scheduled', reason: 'resumed_by_operator' });
     const { out } = await run('events --type operated --run r1 --dag etl_daily');
@@ -194,7 +195,7 @@ describe('Dags, events, stats and status', () => {
       out: 'etl_daily: paused by ada\n',
     });
     expect((await run('dags pause etl_daily')).out).toBe('etl_daily: was so already, paused by ada\n');
-    expect((await run('dags list')).out).toMatch(/\netl_daily .* by ada (?:now|\S+ ago) Upgrade\n/);
+    expect((await run('dags list')).out).toMatch(/\netl_daily .* by ada (?:now|\S+ ago): "Upgrade"\n/);
     expect((await run('runs list --dag etl_daily')).out).toContain('when its Dag resumes');
     expect(await run('dags resume etl_daily')).toMatchObject({ code: 0, out: 'etl_daily: not paused\n' });
     expect(JSON.parse((await run('dags list -o json')).out)).toMatchObject({ dags: [{}, {}, {}], next_cursor: null });

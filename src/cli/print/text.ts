@@ -3,6 +3,11 @@ export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
+/** What a person has said, set off from our own words; nothing where nothing was said. */
+export function quoted(comment: string): string {
+  return comment === '' ? '' : `: "${comment}"`;
+}
+
 const WIDE = /\p{scx=Han}|\p{scx=Hiragana}|\p{scx=Katakana}|\p{scx=Hangul}|\p{Extended_Pictographic}|[\uFF01-\uFF60]/u;
 
 /** How many columns a terminal gives to it. */

@@ -72,7 +72,7 @@ function report({ json, value }: Answer<BulkView>, { isJson, isDryRun, body, con
 }
 
 function previewText(view: BulkView, action: string, { screen }: Context): string {
-  const { matched, changed, outcomes, sample } = view;
+  const { matched, changed, outcomes, sample, is_complete: isComplete } = view;
   const table = tableOf(
     [
       { title: 'dag', text: (one) => one.dag_id },
@@ -85,7 +85,8 @@ function previewText(view: BulkView, action: string, { screen }: Context): strin
   );
   const more = matched > sample.length ? `... and ${matched - sample.length} more\n` : '';
   const counts = outcomes.map(({ decision, reason, count }) => `  ${count} ${decision} (${reason})\n`).join('');
-  return `${table}${more}\n${action} would change ${runs(changed)} of ${matched}:\n${counts}`;
+  const same = isComplete && changed < matched ? `  ${matched - changed} of these would stay as they are\n` : '';
+  return `${table}${more}\n${action} would change ${runs(changed)} of ${matched}:\n${counts}${same}`;
 }
 
 function runs(count: number): string {

@@ -1,6 +1,7 @@
 import type { Context } from '../command.ts';
 import { clientFor, dagId, dagRunId, jsonText, serviceOptions } from '../parameters.ts';
 import { fieldsOf, tableOf } from '../print/table.ts';
+import { quoted } from '../print/text.ts';
 import { absolute, relative } from '../print/time.ts';
 import { pathOf } from '../service/client.ts';
 import { RunView } from '../service/views.ts';
@@ -61,7 +62,7 @@ function taskOf({ task_id, map_index }: RunView['failures'][number]): string {
 function factsOf(run: RunView, now: number): string {
   const { held, paused } = run;
   const by = (mark: { actor: string; comment: string; at: string | null }) =>
-    `${mark.actor}, ${relative(mark.at, now)}${mark.comment === '' ? '' : `: ${mark.comment}`}`;
+    `${mark.actor}, ${relative(mark.at, now)}${quoted(mark.comment)}`;
   return fieldsOf([
     ['dag', run.dag_id],
     ['run', run.dag_run_id],
