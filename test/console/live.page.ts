@@ -92,6 +92,22 @@ describe('what is shown', () => {
     await page.getByText('what you see may be old').waitFor({ state: 'detached' });
   });
 
+  test('is marked as live only once it is', async () => {
+    const held = Promise.withResolvers<void>();
+    await page.route('**/v1/events/stream', async (route) => {
+      await held.promise;
+      await route.continue();
+    });
+    await page.goto(stage.url);
+    const colour = (text: string) =>
+      page.getByText(text, { exact: true }).evaluate((mark) => getComputedStyle(mark, '::before').backgroundColor);
+    const whileConnecting = await colour('Connecting');
+    held.resolve();
+    await page.getByText('Live', { exact: true }).waitFor();
+    expect(await colour('Live')).not.toBe(whileConnecting);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  });
+
   test('counts down to the retry', async () => {
     const run = stage.records.find(({ phase, held }) => phase === 'waiting' && held === null);
     if (run === undefined) throw new Error('no run waits');

@@ -58,6 +58,14 @@ function takeRun(phase: RunRecord['phase'], fits: (record: RunRecord) => boolean
   return found;
 }
 
+/** What somebody else does meanwhile. */
+async function pauseAsBob(record: RunRecord): Promise<void> {
+  const body = JSON.stringify({ actor: 'bob', comment: '' });
+  const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
+  const answer = await fetch(`${stage.url}/v1/${pathOf(record)}/pause`, { method: 'POST', headers, body });
+  expect(answer.status).toBe(200);
+}
+
 async function confirm(label: string | RegExp, comment = ''): Promise<void> {
   const dialog = page.getByRole('dialog');
   await dialog.waitFor();
@@ -152,9 +160,7 @@ describe('one run', () => {
     await page.goto(`${stage.url}/${pathOf(run)}`);
     await page.getByRole('button', { name: 'Retry now…' }).click();
     await page.getByRole('dialog').waitFor();
-    const body = JSON.stringify({ actor: 'bob', comment: '' });
-    const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
-    await fetch(`${stage.url}/v1/${pathOf(run)}/pause`, { method: 'POST', headers, body });
+    await pauseAsBob(run);
     await page.getByRole('dialog').getByRole('button', { name: 'Retry now' }).click();
     const alert = page.getByRole('dialog').getByRole('alert');
     await alert.waitFor();
@@ -171,9 +177,13 @@ describe('several runs', () => {
     const shown = Number((await page.getByText(/^\d+ runs$/).textContent())?.split(' ')[0]);
     const expected = stage.records.filter(({ phase, dagId }) => phase === 'watching' && dagId === 'daily_sales');
     expect(shown).toBe(expected.length);
-    const toChange = expected.filter(({ held }) => held === null);
+    const paused = takeRun('watching', (record) => expected.includes(record));
+    await pauseAsBob(paused);
+    const toChange = expected.filter((record) => record.held === null && record !== paused);
     await page.getByRole('button', { name: 'All that match…' }).click();
     await page.getByText(`of ${expected.length} that match would change`).waitFor();
+    const unchanged = expected.length - toChange.length;
+    await page.getByText(`${unchanged} of these would stay as they are`).waitFor();
     await confirm(`Pause: ${toChange.length} runs`, 'all at once');
     await page.getByText(`Paused ${toChange.length} runs`).waitFor();
     for (const record of toChange) expect((await stateOf(record))?.held?.comment).toBe('all at once');

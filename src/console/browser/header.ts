@@ -42,7 +42,7 @@ const LIVE_TEXT = { connecting: 'Connecting', live: 'Live', broken: 'Not live' }
 function LiveMark(): View {
   const { state, version } = useLiveStatus();
   const title = version === null ? '' : `dagain ${version}`;
-  return html`<span class="live ${state}" title=${title}>${LIVE_TEXT[state]}</span>`;
+  return html`<span class="live is-${state}" title=${title}>${LIVE_TEXT[state]}</span>`;
 }
 
 function StaleBar(): View {

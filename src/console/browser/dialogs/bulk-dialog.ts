@@ -67,6 +67,7 @@ function Preview({ preview }: { readonly preview: BulkView }): View {
         ({ decision, reason, count }) =>
           html`<li key=${decision + reason}>${count.toLocaleString()} × ${reasonText(decision)}: ${reasonText(reason)}</li>`,
       )}
+      ${is_complete && changed < matched && html`<li>${(matched - changed).toLocaleString()} of these would stay as they are</li>`}
     </ul>
     <details>
       <summary>The first ${sample.length}</summary>
