@@ -27,7 +27,7 @@ export interface Context {
 /** What each way of ending means, the same for every command. */
 export const EXIT_CODES = {
   0: 'done',
-  1: 'it did not work: a check failed, an alert was not accepted, a watched run was given up',
+  1: 'it did not work: a check failed, an alert was not accepted, a watched run was given up, Airflow is out of reach',
   2: 'wrong usage or settings',
   3: 'not possible now, or nothing matched; nothing was changed',
   4: 'the service was not reached, refused the token, or failed',

@@ -27,6 +27,9 @@ export interface LocalCommands {
 
 const output = choice(['text', 'json'], '<format>', 'How it is printed (text).', 'o');
 
+/** Of commands that do what the service would do, without asking it. */
+const OWN_SETTINGS = 'Reads the settings of the service itself, not DAGAIN_URL: run it where the service runs.';
+
 /** Every command there is, in the order in which the help lists them. */
 export function commandTree(local: LocalCommands): Command[] {
   const tree: Command[] = [
@@ -43,6 +46,7 @@ export function commandTree(local: LocalCommands): Command[] {
     command({
       words: 'alerts test',
       summary: 'Send a test alert and its recovery to one channel, or to all, and print what they answered.',
+      details: [OWN_SETTINGS],
       args: {
         channel: value(z.string().optional(), '<channel>', 'One channel.', { completion: { words: CHANNEL_NAMES } }),
       },
@@ -52,7 +56,7 @@ export function commandTree(local: LocalCommands): Command[] {
     command({
       words: 'doctor',
       summary: 'Check store, Airflow, permissions, clocks, policy and alerts; say what to do about each.',
-      details: ['Ends with 0 when nothing failed (warnings may be), with 1 when a check failed.'],
+      details: [OWN_SETTINGS, 'Ends with 0 when nothing failed (warnings may be), with 1 when a check failed.'],
       args: {},
       options: { output },
       run: ({ options }, context) => local.doctor(options.output === 'json', context),
@@ -88,6 +92,7 @@ function policyCommands(local: LocalCommands): Command[] {
     command({
       words: 'policy explain',
       summary: 'Show the policy in force for a Dag and where each value comes from.',
+      details: [OWN_SETTINGS],
       args: { dag_id: { ...dagId, schema: Id } },
       options: { output },
       run: ({ args, options }, context) => local.explainPolicy(args.dag_id, options.output === 'json', context),

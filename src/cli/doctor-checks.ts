@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Environment } from '../config/environment.ts';
+import { type Environment, LOOPBACK } from '../config/environment.ts';
 import { readPolicyFile } from '../config/policy-file.ts';
 import { DagainError } from '../core/errors.ts';
 import { type Check, type Finding, fail, ok, warn } from '../core/finding.ts';
@@ -97,22 +97,21 @@ export function redisClockCheck(openState: () => Promise<CheckedState>, nowMs: (
   };
 }
 
-const LOOPBACK = new Set(['127.0.0.1', '::1', 'localhost']);
-
 /** Who may report failures, and who may operate. */
 export function callbackAuthCheck(environment: Environment): Check {
   const { DAGAIN_HOST: host, DAGAIN_CALLBACK_TOKEN, DAGAIN_WEBHOOK_SECRET, DAGAIN_OPERATOR_TOKEN } = environment;
-  const isOpen = {
+  const lacksToken = {
     callbacks: DAGAIN_CALLBACK_TOKEN === undefined && DAGAIN_WEBHOOK_SECRET === undefined,
     operations: DAGAIN_OPERATOR_TOKEN === undefined,
   };
-  const open = Object.entries(isOpen).flatMap(([what, is]) => (is ? [what] : []));
+  const bare = Object.entries(lacksToken).flatMap(([what, is]) => (is ? [what] : []));
   return {
     name: 'callback auth',
     async run() {
-      if (open.length === 0) return ok(`callbacks and operations are protected; listens on ${host}`);
-      const found = `${open.join(' and ')} take anybody who reaches ${host}`;
+      if (bare.length === 0) return ok(`callbacks and operations are protected; listens on ${host}`);
       const remedy = 'Set DAGAIN_CALLBACK_TOKEN (or DAGAIN_WEBHOOK_SECRET) and DAGAIN_OPERATOR_TOKEN.';
+      if (bare.length === 1) return warn(`${bare[0]} are refused: other tokens are set, and none for them`, remedy);
+      const found = `${bare.join(' and ')} take anybody who reaches ${host}`;
       return LOOPBACK.has(host) ? ok(`${found}: this machine only`) : warn(found, remedy);
     },
   };

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { CLASS_RULES, type ClassRule } from '../core/classify.ts';
+import { formatDurationMs, MAX_DURATION_MS } from '../core/duration.ts';
 import { BUILT_IN_POLICY } from '../core/policy.ts';
 import { PolicyLayer, PolicyLimits } from '../core/policy-layer.ts';
-import { POLICY_KEYS, writtenValue } from '../core/resolve-policy.ts';
+import { POLICY_KEYS, type PolicyKey, resolvePolicy, writtenValue } from '../core/resolve-policy.ts';
 
 /** The policy's reference page in Markdown, made from the schemas and tables that the service itself uses. */
 export function policyReference(): string {
@@ -45,10 +46,16 @@ function keysTable(): string {
   const properties = (schema.properties ?? {}) as Record<string, Property>;
   const rows = Object.entries(properties).map(([key, property]) => {
     const known = POLICY_KEYS.find((one) => one === key);
-    const fallback = known === undefined ? '' : `\`${JSON.stringify(writtenValue(BUILT_IN_POLICY, known))}\``;
-    return `| \`${key}\` | ${describeValues(key, property)} | ${fallback.replaceAll('"', '')} | ${property.description ?? ''} |`;
+    const fallback = known === undefined ? '' : describeBuiltIn(known);
+    return `| \`${key}\` | ${describeValues(key, property)} | ${fallback} | ${property.description ?? ''} |`;
   });
   return ['| key | values | built-in | meaning |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function describeBuiltIn(key: PolicyKey): string {
+  // The built-in policy has none, and is given those that are configured.
+  if (key === 'alert_channels') return 'all configured';
+  return `\`${JSON.stringify(writtenValue(BUILT_IN_POLICY, key)).replaceAll('"', '')}\``;
 }
 
 interface Property {
@@ -100,10 +107,17 @@ Short forms: \`retries: N\` is \`max_retries: N\`; \`[N, delay]\` also sets a fi
 ## Limits`;
 
 function limitsTable(): string {
-  const rows = Object.entries(PolicyLimits.shape).map(([key, one]) => `| \`${key}\` | ${one.description ?? ''} |`);
+  // What the boldest layer is cut to where nobody sets a limit.
+  const { policy } = resolvePolicy([{ source: 'any', layer: { max_delay: MAX_DURATION_MS } }], {}, []);
+  const row = (key: keyof PolicyLimits, builtIn: string) =>
+    `| \`${key}\` | \`${builtIn}\` | ${PolicyLimits.shape[key].unwrap().description ?? ''} |`;
+  const rows = [
+    row('max_retries', String(policy.maxRetriesLimit)),
+    row('max_delay', formatDurationMs(policy.maxDelayMs)),
+  ];
   const note =
     'What a layer asks for beyond them is cut to them; the answer to a callback then says `override_clamped`.';
-  return `${note}\n\n${['| key | meaning |', '|---|---|', ...rows].join('\n')}`;
+  return `${note}\n\n${['| key | built-in | meaning |', '|---|---|---|', ...rows].join('\n')}`;
 }
 
 function classTable(): string {
@@ -115,7 +129,9 @@ function classTable(): string {
 The first row that matches decides. A class that the callback names itself wins over all of them; what matches none is a
 \`task_error\`. Types match by their dotted name or its last part; messages (without regard to case) count only where Airflow
 names no exception. An attempt whose tasks failed in different classes counts as \`task_error\`, else \`timeout\`, else
-\`deadlock\`, else \`infra\`. A failure that no callback told of counts as \`infra\`.
+\`deadlock\`, else \`infra\`. Of a run that was reported once, a later failure without a callback counts
+as \`infra\`. A run that only watch mode has found counts as \`task_error\`, or as \`infra\` where Airflow's audit log shows
+that a task's process was lost.
 
 | | what happened | known by | class |
 |---|---|---|---|

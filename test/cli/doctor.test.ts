@@ -171,7 +171,12 @@ describe('callback auth', () => {
     [
       { DAGAIN_HOST: '0.0.0.0', DAGAIN_ALLOW_ANONYMOUS: 'true', DAGAIN_WEBHOOK_SECRET: 'hunter2-secret' },
       'warn',
-      'operations take anybody',
+      'operations are refused: other tokens are set, and none for them',
+    ],
+    [
+      { DAGAIN_OPERATOR_TOKEN: 'operator-hunter2' },
+      'warn',
+      'callbacks are refused: other tokens are set, and none for them',
     ],
   ])('%j: %s', async (variables, result, found) => {
     const finding = await callbackAuthCheck(readEnvironment(variables)).run();

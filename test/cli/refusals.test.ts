@@ -70,6 +70,16 @@ describe('a service that is not there', () => {
   ])('nor can be: %s', async (url, problem) => {
     expect(await list({ DAGAIN_URL: url })).toEqual(failed(2, `dagain: ${problem}`));
   });
+
+  test.each(['x', '65536', '8484/x'])('nor can a port that is none: %s', async (port) => {
+    const problem = `DAGAIN_PORT must be a port number, is ${JSON.stringify(port)}; or set DAGAIN_URL`;
+    expect(await list({ DAGAIN_PORT: port })).toEqual(failed(2, `dagain: ${problem}`));
+  });
+
+  test('is the default port where Kubernetes has set DAGAIN_PORT for a Service of that name', async () => {
+    const { err } = await list({ DAGAIN_PORT: 'tcp://10.0.0.7:8484' });
+    expect(err).not.toContain('DAGAIN_PORT');
+  });
 });
 
 describe('a token', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Variables } from '../../config/environment.ts';
+import { withoutServiceLinks } from '../../config/service-links.ts';
 import { CommandError } from '../command.ts';
 
 /** Where the service is, and how it is spoken to. */
@@ -15,13 +16,18 @@ const DEFAULT_PORT = '8484';
 
 /** @throws CommandError when the address is none, or the file of the token cannot be read */
 export function addressFrom(variables: Variables, urlOption: string | undefined): ServiceAddress {
-  const port = variables['DAGAIN_PORT'] || DEFAULT_PORT;
+  const port = withoutServiceLinks(variables)['DAGAIN_PORT'] || DEFAULT_PORT;
   const [source, text] = urlOption
     ? ['--url', urlOption]
     : variables['DAGAIN_URL']
       ? ['DAGAIN_URL', variables['DAGAIN_URL']]
-      : ['the default; DAGAIN_URL is not set', `http://127.0.0.1:${port}`];
+      : ['the default; DAGAIN_URL is not set', `http://127.0.0.1:${checkedPort(port)}`];
   return { url: checkedUrl(text, source), source, token: tokenFrom(variables) };
+}
+
+function checkedPort(port: string): string {
+  if (/^\d{1,5}$/.test(port) && Number(port) <= 65_535) return port;
+  throw new CommandError(2, `DAGAIN_PORT must be a port number, is ${JSON.stringify(port)}; or set DAGAIN_URL`);
 }
 
 function checkedUrl(text: string, source: string): string {
