@@ -15,7 +15,7 @@ export const Alert = z.strictObject({
   annotations: z.strictObject({
     summary: z.string().regex(/\.$/),
     description: z.string().regex(/\.$|why\.$/),
-    runbook_url: z.string().regex(/^[a-z-]+\.md$/),
+    runbook_url: z.string().regex(/^[a-z-]+\.md(#[a-z-]+)?$/),
   }),
 });
 export type Alert = z.infer<typeof Alert>;

@@ -27,13 +27,21 @@ describe('no page has a command that is not run', () => {
 });
 
 describe('each page for an alert', () => {
-  const pages = PAGES.filter(({ name }) => name !== 'README.md').map(({ name }) => name);
+  const OF_OTHER_FORM = ['README.md', 'service-trouble.md'];
+  const pages = PAGES.map(({ name }) => name).filter((name) => !OF_OTHER_FORM.includes(name));
 
   test.each(pages)('begins with what to type, and has the same parts: %s', (name) => {
     const text = read(name);
     const titles = [...text.matchAll(/^## (.+)$/gm)].map(([, title]) => title);
     expect(titles.slice(0, 5)).toEqual(['Meaning', 'Impact', 'Diagnosis', 'Mitigation', 'Verify']);
     expect(text.indexOf('```sh')).toBeLessThan(text.indexOf('## Meaning'));
+  });
+
+  test('has these parts for each of its alerts, where it is for many', () => {
+    const [top = '', ...parts] = read('service-trouble.md').split('\n## ');
+    expect(top).toContain('```sh');
+    for (const part of parts)
+      expect(part.match(/^\*\*\w+\*\*/gm), part).toEqual(['**Meaning**', '**Do**', '**Verify**']);
   });
 
   test('is in the index, and so is every other page', () => {
@@ -46,10 +54,14 @@ describe('each page for an alert', () => {
     const alerts = rules.split('- alert: ').slice(1);
     expect(alerts.length).toBeGreaterThan(10);
     for (const alert of alerts) {
-      const [, page = ''] = /runbook_url: (\S+)/.exec(alert) ?? [];
+      const [, page = '', anchor] = /runbook_url: ([^\s#]+)(?:#(\S+))?/.exec(alert) ?? [];
       const name = alert.split('\n')[0] ?? '';
       expect(FILES, name).toContain(page);
       expect(read(page), name).toContain(`\`${name}\``);
+      if (anchor === undefined) continue;
+      const titles = [...read(page).matchAll(/^## (.+)$/gm)].map(([, title = '']) => title);
+      const title = titles.find((one) => toAnchor(one) === anchor);
+      expect(title?.split(', '), name).toContain(name);
     }
   });
 });
@@ -88,3 +100,7 @@ describe.each(PAGES)('the commands of $name, where it is so', ({ situation: set,
     expect(happened).toEqual(Object.keys(situation.events));
   });
 });
+
+function toAnchor(title: string): string {
+  return title.toLowerCase().replaceAll(',', '').replaceAll(' ', '-');
+}

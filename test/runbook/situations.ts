@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { until } from '../app/stack.ts';
 import { type Operated, startOperated } from '../cli/operated.ts';
 import type { Settings } from '../cli/run.ts';
@@ -203,6 +206,36 @@ export async function retryStorm(): Promise<Situation> {
   const isWaiting = new RegExp(`^dagain_records\\{phase="waiting"\\} ${MANY + 1}$`, 'm');
   await until(async () => isWaiting.test(await metrics(operated)));
   return { settings: { ...operated.settings, DAG: 'etl_daily' }, events: {}, close: () => operated.close() };
+}
+
+/** A policy file that is not valid, a callback that was refused, and pauses that are forgotten. */
+export async function serviceTrouble(): Promise<Situation> {
+  const folder = mkdtempSync(join(tmpdir(), 'dagain-trouble-'));
+  const file = join(folder, 'policy.yaml');
+  writeFileSync(file, 'defaults: { max_retries: 2 }\n');
+  const operated = await startOperated({ DAGAIN_POLICY_FILE: file }, [STUCK]);
+  const reads = async (isValid: 0 | 1) =>
+    until(async () => (await metrics(operated)).includes(`dagain_policy_last_reload_successful ${isValid}\n`));
+  await operated.failRun('etl_daily', 'r1');
+  await operated.run('dags pause etl_daily --comment forgotten');
+  await operated.run('dags pause --all --comment forgotten');
+  await fetch(`${operated.url}/v1/callbacks/run-failed`, { method: 'POST' });
+  writeFileSync(file, 'defaults: { max_retrys: 2 }\n');
+  await reads(0);
+  const { settings } = operated;
+  return {
+    settings: { ...settings, ...airflowSettings(operated), DAGAIN_POLICY_FILE: file, DAG: 'etl_daily' },
+    events: {
+      async 'the policy file is mended'() {
+        writeFileSync(file, 'defaults: { max_retries: 3 }\n');
+        await reads(1);
+      },
+    },
+    async close() {
+      await operated.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }
 
 /** Nothing is wrong. */

@@ -7,6 +7,7 @@ import {
   givenUp,
   retryStorm,
   type Situation,
+  serviceTrouble,
   storeLost,
 } from './situations.ts';
 
@@ -142,6 +143,41 @@ export const PAGES: readonly Page[] = [
       ['dagain alerts test', 0, /^webhook +alert and recovery accepted\n$/, 'the receiver is mended'],
       ['dagain stats --window 1h', 0, /, 0 unsent alerts\n/],
       ['dagain runs list --phase giving_up', 0, NONE],
+    ],
+  },
+  {
+    name: 'service-trouble.md',
+    situation: serviceTrouble,
+    steps: [
+      ['dagain status', 0, /\npaused +/],
+      ['curl -s "$DAGAIN_URL/readyz"', 0, /^\{"status":"ready"/],
+      ['dagain doctor', 1, /\npolicy file +fail /],
+      ['curl -sf "$DAGAIN_URL/readyz"', 0, /^\{"status":"ready"/],
+      ['dagain runs list --newer-than 24h', 0, /\netl_daily +r1 /],
+      [
+        `curl -s "$DAGAIN_URL/metrics" | grep -E '^dagain_(store|orchestrator)_call_duration_seconds_(sum|count)'`,
+        0,
+        /dagain_orchestrator_[\s\S]*dagain_store_/,
+      ],
+      [
+        `curl -s "$DAGAIN_URL/metrics" | grep -E '^(nodejs_eventloop_lag_p99_seconds|process_cpu_seconds_total) '`,
+        0,
+        /^process_cpu_seconds_total .*\nnodejs_eventloop_lag_p99_seconds .*\n$/,
+      ],
+      ['dagain stats --window 1h', 0, /\d due, /],
+      [metric('^dagain_work_failures_total'), 0, /^dagain_work_failures_total 0\n$/],
+      [metric('^dagain_callbacks_total'), 0, /decision="retry_scheduled"/],
+      [metric('^dagain_swap_conflicts_total'), 0, /^dagain_swap_conflicts_total/],
+      ['dagain policy check "$DAGAIN_POLICY_FILE"', 1, /^$/],
+      [metric('^dagain_policy_last_reload_successful'), 0, /_successful 1\n$/, 'the policy file is mended'],
+      [
+        `curl -s "$DAGAIN_URL/metrics" | grep -E '^dagain_http_request_duration_seconds_count\\{.*route="/v1/callbacks/.*status="[45]'`,
+        0,
+        /status="401"\} 1\n/,
+      ],
+      ['dagain dags resume "$DAG"', 0, /^etl_daily: not paused\n$/],
+      ['dagain dags resume --all', 0, /^everything: not paused\n$/],
+      ['dagain status', 0, /^(?![\s\S]*\npaused )/],
     ],
   },
   {
