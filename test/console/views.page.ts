@@ -139,8 +139,9 @@ describe('the theme', () => {
     await page.goto(stage.url);
     const light = await ground();
     await page.getByLabel('Theme').selectOption('Dark');
+    // The choice takes effect with the next rendering.
+    await expect.poll(ground).not.toBe(light);
     const dark = await ground();
-    expect(dark).not.toBe(light);
     await page.reload();
     await page.getByLabel('Theme').waitFor();
     await expect.poll(ground).toBe(dark);
