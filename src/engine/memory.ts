@@ -1,6 +1,6 @@
 import { DagainError } from '../core/errors.ts';
 import { formatRunKey, type RunKey } from '../core/run-key.ts';
-import type { Orchestrator } from '../orchestrator/port.ts';
+import type { Orchestrator, OwnClear } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
@@ -22,7 +22,7 @@ const MAX_LOOK_BACK_MS = 2 * LOOK_BACK_MS;
 export interface MemoryDeps {
   readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark' | 'advanceMarkFrom'>;
   readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe' | 'auditTrail'>;
-  readonly swapLoop: Pick<SwapLoop, 'apply'>;
+  readonly swapLoop: Pick<SwapLoop, 'replaceLost'>;
   readonly clock: Clock;
   readonly log: Log;
   readonly telemetry: Telemetry;
@@ -119,14 +119,15 @@ export function createMemory(deps: MemoryDeps): Memory {
     if (!found.isComplete) log.error({}, 'the audit log holds more clears of ours than can be read: the latest count');
     for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {
       const [first] = clears;
-      if (first !== undefined && !(await watchAnew(first.key, clears.length))) return false;
+      if (first !== undefined && !(await watchAnew(first.key, clears))) return false;
     }
     return true;
   }
 
   /** Most of what was cleared lately has ended well, and nothing of it is missing. */
-  async function watchAnew(key: RunKey, clears: number): Promise<boolean> {
-    if (await isKept(key)) return true;
+  async function watchAnew(key: RunKey, clears: readonly OwnClear[]): Promise<boolean> {
+    const version = await versionToReplace(key, Math.max(...clears.map(({ atMs }) => atMs)));
+    if (version === null) return true;
     const seen = await deps.orchestrator.observe(key);
     if (seen.type === 'unavailable') return false;
     if (seen.type === 'missing' || seen.state === 'success') return true;
@@ -135,19 +136,27 @@ export function createMemory(deps: MemoryDeps): Memory {
     // A count that ended well leaves no record, and what a person has started since begins another one.
     if (trail.entries.findLast(({ action }) => action === 'cleared')?.isOurs === false) return true;
     const detail = 'the audit log shows clears of ours';
-    const lost = { type: 'state_lost', problem: 'missing', detail, clears } as const;
-    const applied = await deps.swapLoop.apply(key, lost);
-    if (applied.before === null && applied.next !== null)
-      log.warn(changeFields(key, applied, { clears }), 'restarted by us, not in the store');
+    const lost = { type: 'state_lost', problem: 'missing', detail, clears: clears.length } as const;
+    const applied = await deps.swapLoop.replaceLost(key, version, lost);
+    if (applied !== null && applied.next !== null)
+      log.warn(changeFields(key, applied, { clears: clears.length }), 'restarted by us, not in the store');
     return true;
   }
 
-  /** A record that cannot be read is there too: it is dealt with when it falls due, and must not stop the search. */
-  async function isKept(key: RunKey): Promise<boolean> {
+  /**
+   * The version of what the store holds in place of the record that it should hold, 0 for nothing; null where the record
+   * is there. A tombstone from before our last clear is what an older snapshot has brought back.
+   */
+  async function versionToReplace(key: RunKey, lastClearMs: number): Promise<number | null> {
     try {
-      return (await store.load(key)) !== null;
+      const current = await store.load(key);
+      if (current === null) return 0;
+      const { value, version } = current;
+      const isGivenUp = value.phase === 'giving_up' || value.phase === 'gave_up';
+      return isGivenUp && lastClearMs > value.gaveUpAtMs + CLOCK_SLACK_MS ? version : null;
     } catch (error) {
-      if (error instanceof DagainError && error.code === 'store_corrupt') return true;
+      // It is dealt with when it falls due, and must not stop the search.
+      if (error instanceof DagainError && error.code === 'store_corrupt') return null;
       throw error;
     }
   }

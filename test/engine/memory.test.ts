@@ -85,6 +85,27 @@ test('runs that the store knows, given-up ones too, stay as they are', async () 
   expect([store.get(RUN), store.get(OTHER)]).toEqual(before);
 });
 
+test('a tombstone from before our last clear is what an older snapshot has brought back: the run is watched again', async () => {
+  const { memory, timers, store, log } = setUp();
+  const tombstone = gaveUpRecord({ reason: 'reset_by_operator', fingerprint: null });
+  const search = async (atMs: number) => {
+    store.put(tombstone);
+    store.put({ ...tombstone, ...OTHER });
+    log.answer = { type: 'found', clears: [{ key: RUN, atMs }], isComplete: true };
+    await store.advanceMark('memory_begins', timers.nowMs() + 1);
+    await timers.advanceBy(61_000);
+  };
+  memory.start();
+  await search(tombstone.gaveUpAtMs + 20_000);
+  expect(store.get(RUN)).toEqual(tombstone);
+  await search(tombstone.gaveUpAtMs + 20_001);
+  await memory.stop();
+  expect([store.get(RUN), store.get(OTHER)]).toMatchObject([
+    { phase: 'watching', countIs: 'lost' },
+    { phase: 'gave_up' },
+  ]);
+});
+
 test('one record that cannot be read is there too, and does not end the search for the others', async () => {
   const { memory, timers, store, log, asked } = setUp();
   const { load } = store;

@@ -7,6 +7,9 @@ import { OUR_USER } from '../parts/replica.ts';
 import { NEVER_RETRIED } from '../scenario/dags.ts';
 import { type CheckContext, hasEndedWell, isGivenUp } from './context.ts';
 
+/** From a look to the effect of the clear that rests on it. */
+const MAX_RACE_MS = 60_000;
+
 /**
  * Invariant 6 at the record: a callback that says when its attempt began, before the clear that started the attempt
  * which is being watched, starts nothing. And what was reported, once accepted, counts: a failure that forbids the
@@ -18,6 +21,7 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   const reportedAtMs = new Map<Callback, number>();
   const forgottenAtMs = new Map<string, number>();
   const acceptedAtMs = new Map<string, number>();
+  const resetting = new Set<string>();
   const takenUpAtMs = new Map<string, number>();
   let hasLost = false;
 
@@ -39,6 +43,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     if (hasLost) return;
     // An end and a callback that comes after it may share a swap: nothing is remembered of a run that has ended well.
     if (hasEndedWell(before)) return;
+    // A reset and the failure that comes after it may share one too, and then that one counts as the first.
+    if (resetting.has(`${by} ${name}`)) return;
     if (isIntake && isStarted && !isTakenUp && before !== null && before.phase !== after.phase)
       checkStart(by, key, before, after);
   }
@@ -58,10 +64,11 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   function beginningOf(key: RunKey, record: RunRecord): number {
     if (isGivenUp(record)) return (record.fingerprint?.startedAtMs ?? -1) + 1;
     if (record.phase !== 'watching' || record.startedBy !== 'dagain') return 0;
-    return (
-      model.clearsOf(key).findLast(({ owner, stateBefore }) => owner === OUR_USER && stateBefore === 'failed')?.atMs ??
-      0
-    );
+    const clears = model.clearsOf(key);
+    const ours = clears.findLast(({ owner, stateBefore }) => owner === OUR_USER && stateBefore === 'failed')?.atMs ?? 0;
+    // A person may have come in between our look and our clear; nobody has seen the attempt that ended so soon.
+    const raced = clears.find(({ owner, atMs }) => owner !== OUR_USER && atMs < ours && ours - atMs <= MAX_RACE_MS);
+    return raced?.atMs ?? ours;
   }
 
   /** What callbacks could be held against is lost: one of an earlier attempt may pass for the latest one's. */
@@ -70,13 +77,16 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     hasLost = true;
   }
 
-  function onAccepted({ key, callback }: SimEventOf<'accepted'>): void {
+  function onAccepted({ key, callback, decision }: SimEventOf<'accepted'>): void {
     if (callback.type !== 'task-failed' || callback.body.exception?.type !== NEVER_RETRIED) return;
     const startMs = startOf(callback);
     const number = callback.body.dag_run?.clear_number;
     if (number !== undefined && number < (model.run(key)?.clearNumber ?? 0)) return;
     // Nothing is kept of a run that is off by policy; should the policy change, it starts anew.
-    if (startMs === null || stored(key) === null) return;
+    const record = stored(key);
+    if (startMs === null || record === null) return;
+    // Where only a tombstone is left of it, neither.
+    if (decision === 'not_retryable' && isGivenUp(record)) return;
     const name = formatRunKey(key);
     // A grant counts more than what was on its way before it, and nothing is kept of a run that was off by policy.
     if ((reportedAtMs.get(callback) ?? nowMs()) <= (forgottenAtMs.get(name) ?? -1)) return;
@@ -102,8 +112,12 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
     const isPersons = event.type === 'person' && event.restarted && event.stateBefore !== 'failed';
     if (isOurs || isPersons) forbidden.delete(formatRunKey(event.key));
     // A reset and the failure that comes with it may share one swap.
-    const isReset = (event.type === 'operating' || event.type === 'answered') && event.action === 'reset';
-    if (isReset) forbidden.delete(formatRunKey(event.key));
+    if ((event.type === 'operating' || event.type === 'answered') && event.action === 'reset') {
+      const name = formatRunKey(event.key);
+      forbidden.delete(name);
+      if (event.type === 'operating') resetting.add(`${event.by} ${name}`);
+      else resetting.delete(`${event.by} ${name}`);
+    }
     if (event.type === 'swapped') onSwap(event);
     if (event.type === 'reported') {
       reportedAtMs.set(event.callback, nowMs());
