@@ -1,4 +1,4 @@
-import type { Variables } from '../config/environment.ts';
+import type { Variables } from '../config/setting.ts';
 
 /** Where commands write; handed in, so that tests can look. */
 export interface Terminal {

@@ -1,5 +1,5 @@
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { Variables } from '../config/environment.ts';
+import type { Variables } from '../config/setting.ts';
 import type { Screen } from './command.ts';
 
 export interface Streams {

@@ -6,7 +6,7 @@ import { nearest } from '../core/nearest.ts';
 import { AIRFLOW_SETTINGS, airflowContradictions } from './airflow-settings.ts';
 import { ALERT_SETTINGS } from './alert-settings.ts';
 import { withoutServiceLinks } from './service-links.ts';
-import { type Setting, setting } from './setting.ts';
+import { type Setting, setting, type Variables } from './setting.ts';
 import { Flag, LogLevel, Tokens, Url, WebhookSecrets, WholeNumber } from './setting-values.ts';
 import { TRACING_SETTINGS } from './tracing-settings.ts';
 import { WATCH_SETTINGS } from './watch-settings.ts';
@@ -98,9 +98,6 @@ export type { Setting } from './setting.ts';
 type Settings = typeof SETTINGS;
 export type SettingName = keyof Settings;
 export type Environment = { readonly [K in SettingName]: Settings[K] extends Setting<infer T> ? T : never };
-
-/** The variables of a process, such as `process.env`. */
-export type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
  * Reads and checks every setting, and reports all that is wrong at once.

@@ -1,4 +1,4 @@
-import type { Variables } from './environment.ts';
+import type { Variables } from './setting.ts';
 
 const LINK =
   /^DAGAIN_(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/;

@@ -1,5 +1,8 @@
 import type { z } from 'zod';
 
+/** The variables of a process, such as `process.env`. */
+export type Variables = Readonly<Record<string, string | undefined>>;
+
 /** A setting: its schema, what it is for, and whether it is a secret (then `NAME_FILE` works as well). */
 export interface Setting<T> {
   readonly schema: z.ZodType<T>;

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readEnvironment, SETTINGS, type Setting, type Variables } from '../../src/config/environment.ts';
+import { readEnvironment, SETTINGS, type Setting } from '../../src/config/environment.ts';
+import type { Variables } from '../../src/config/setting.ts';
 
 let folder = '';
 beforeAll(() => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Variables } from '../../config/environment.ts';
 import { withoutServiceLinks } from '../../config/service-links.ts';
+import type { Variables } from '../../config/setting.ts';
 import { CommandError } from '../command.ts';
 
 /** Where the service is, and how it is spoken to. */
