@@ -34,7 +34,7 @@ describe('virtual timers', () => {
     const cancel = timers.schedule(10, () => expect.unreachable());
     cancel();
     expect(timers.pending()).toBe(0);
-    expect(await timers.advanceToNext()).toBe(false);
+    expect(timers.fireNext()).toBe(false);
     expect(timers.nowMs()).toBe(VIRTUAL_START_MS);
   });
 

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { type SeedsResult, simulateSeeds } from './seeds.ts';
+import { type BlockResult, type SeedsResult, simulateSeeds } from './seeds.ts';
 import { simulate } from './simulate.ts';
 
 // npm run sim -- [--seeds 200] [--from 1] [--stop]: many seeds, then what happened in them.
@@ -17,6 +17,13 @@ const { values } = parseArgs({
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
+}
+
+/** A hundred thousand seeds take an hour: what has gone wrong so far is told at once, apart from the result. */
+const PROGRESS_SEEDS = 1_000;
+
+function progress(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 function sayTally(tally: ReadonlyMap<string, number>): void {
@@ -40,7 +47,11 @@ function sayRate({ seeds, steps, virtualMs, failures }: SeedsResult, seconds: nu
 
 async function runMany(from: number, count: number): Promise<boolean> {
   const startedAt = performance.now();
-  const result = await simulateSeeds({ from, count, stopAtFirst: values.stop });
+  const onBlock = ({ failures }: BlockResult, done: number) => {
+    for (const { seed, message } of failures) progress(`seed ${seed}: ${message}`);
+    if (done % PROGRESS_SEEDS === 0) progress(`${done} of ${count} seeds`);
+  };
+  const result = await simulateSeeds({ from, count, stopAtFirst: values.stop, onBlock });
   const seconds = (performance.now() - startedAt) / 1_000;
   sayTally(result.tally);
   for (const { seed, message } of result.failures) {

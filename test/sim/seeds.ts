@@ -8,6 +8,8 @@ export interface SeedRange {
   /** No more seeds than are under way once one has failed. */
   readonly stopAtFirst?: boolean;
   readonly threads?: number;
+  /** Told after each block of seeds, in the order in which the threads end them. */
+  readonly onBlock?: (block: BlockResult, seedsDone: number) => void;
 }
 
 const Failure = z.object({ seed: z.int(), invariant: z.string(), message: z.string() });
@@ -29,7 +31,13 @@ export interface SeedsResult extends Omit<BlockResult, 'tally'> {
 const BLOCK = 20;
 
 /** Simulates many seeds, on all cores. */
-export async function simulateSeeds({ from, count, stopAtFirst = false, threads }: SeedRange): Promise<SeedsResult> {
+export async function simulateSeeds({
+  from,
+  count,
+  stopAtFirst = false,
+  threads,
+  onBlock,
+}: SeedRange): Promise<SeedsResult> {
   const total = { seeds: 0, steps: 0, virtualMs: 0, failures: [] as BlockResult['failures'] };
   const tally = new Map<string, number>();
   let next = from;
@@ -47,6 +55,7 @@ export async function simulateSeeds({ from, count, stopAtFirst = false, threads 
     total.virtualMs += result.virtualMs;
     total.failures.push(...result.failures);
     for (const [what, times] of result.tally) tally.set(what, (tally.get(what) ?? 0) + times);
+    onBlock?.(result, total.seeds);
   }
 
   const wanted = Math.min(threads ?? availableParallelism(), Math.ceil(count / BLOCK));

@@ -10,8 +10,8 @@ export interface Timers {
 }
 
 export interface VirtualTimers extends Timers {
-  /** Fires the earliest timer and lets its promises settle; false when none is left. */
-  advanceToNext(): Promise<boolean>;
+  /** Fires the earliest timer; its promises settle before the next turn of the loop. False when none is left. */
+  fireNext(): boolean;
   /** Fires everything that falls due within `durationMs`, then stands at its end. */
   advanceBy(durationMs: number): Promise<void>;
   advanceTo(timeMs: number): Promise<void>;
@@ -43,20 +43,19 @@ export function createVirtualTimers({ startMs = VIRTUAL_START_MS }: { startMs?: 
     while (queue.at(-1)?.cancelled === true) queue.pop();
   };
 
-  const fireNext = async (untilMs: number): Promise<boolean> => {
+  const fireNext = (untilMs: number): boolean => {
     dropCancelled();
     const next = queue.at(-1);
     if (next === undefined || next.atMs > untilMs) return false;
     queue.pop();
     nowMs = Math.max(nowMs, next.atMs);
     next.run();
-    await nextTurn();
     return true;
   };
 
   const advanceTo = async (timeMs: number) => {
     await nextTurn();
-    while (await fireNext(timeMs));
+    while (fireNext(timeMs)) await nextTurn();
     nowMs = Math.max(nowMs, timeMs);
   };
 
@@ -64,17 +63,15 @@ export function createVirtualTimers({ startMs = VIRTUAL_START_MS }: { startMs?: 
     const endMs = nowMs + limitMs;
     await nextTurn();
     while (!condition()) {
-      if (!(await fireNext(endMs))) throw new Error(`condition not met within ${limitMs} ms of virtual time`);
+      if (!fireNext(endMs)) throw new Error(`condition not met within ${limitMs} ms of virtual time`);
+      await nextTurn();
     }
   };
 
   return {
     nowMs: () => nowMs,
     schedule: (delayMs, run) => schedule(queue, nowMs + wholeDelay(delayMs), run),
-    advanceToNext: async () => {
-      await nextTurn();
-      return fireNext(Number.POSITIVE_INFINITY);
-    },
+    fireNext: () => fireNext(Number.POSITIVE_INFINITY),
     advanceBy: (durationMs) => advanceTo(nowMs + durationMs),
     advanceTo,
     advanceUntil,
