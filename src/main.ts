@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { constants, userInfo } from 'node:os';
 import { testAlerts } from './cli/alerts.ts';
-import { CommandError, type Context, type ExitCode } from './cli/command.ts';
+import { CommandError, type Context, type ExitCode, helpHint } from './cli/command.ts';
 import { commandTree, type LocalCommands } from './cli/commands.ts';
 import { runDoctor } from './cli/doctor.ts';
 import { doctorChecks } from './cli/doctor-checks.ts';
@@ -59,7 +59,7 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
       screen.out(`${VERSION}\n`);
       return 0;
     case 'misuse':
-      screen.err(`dagain: ${asked.problem}\nSee "dagain ${asked.words === '' ? '' : `${asked.words} `}--help".\n`);
+      screen.err(`dagain: ${asked.problem}\n${helpHint(asked.words)}\n`);
       return 2;
     case 'run':
       return await asked.run(context);

@@ -49,3 +49,13 @@ export class CommandError extends Error {
     this.code = more.code ?? null;
   }
 }
+
+/** Parameters of the command `words` that say too little, or do not go together. */
+export function misuseOf(words: string, problem: string): CommandError {
+  return new CommandError(2, problem, { remedy: helpHint(words) });
+}
+
+/** Where a misused command line leads; `words` is empty for the whole tree. */
+export function helpHint(words: string): string {
+  return `See "dagain ${words === '' ? '' : `${words} `}--help".`;
+}

@@ -1,7 +1,7 @@
 import { PHASES } from '../core/record.ts';
 import { Id } from '../core/run-key.ts';
 import { actorOf } from './actor.ts';
-import { CommandError, type Context, type ExitCode } from './command.ts';
+import { type Context, type ExitCode, misuseOf } from './command.ts';
 import { actorOptions, clientFor, jsonText, limit, serviceOptions } from './parameters.ts';
 import { type Column, tableOf } from './print/table.ts';
 import { printable, quoted } from './print/text.ts';
@@ -74,7 +74,7 @@ async function setPause(
   context: Context,
 ): Promise<ExitCode> {
   if ((dagId === undefined) !== options.all) {
-    throw new CommandError(2, `dags ${action} takes one Dag id, or --all for everything`);
+    throw misuseOf(`dags ${action}`, `dags ${action} takes one Dag id, or --all for everything`);
   }
   const path = dagId === undefined ? pathOf(action) : pathOf('dags', dagId, action);
   const client = clientFor(options, context);

@@ -117,7 +117,9 @@ describe('an operation on many runs', () => {
     ['runs pause etl_daily r1 --dry-run', '--dry-run goes with no run id'],
     ['runs pause etl_daily r1 --max-runs 3', '--max-runs goes with no run id'],
   ])('"%s" is refused', async (line, problem) => {
-    expect(await run(line)).toMatchObject({ code: 2, out: '', err: `dagain: ${problem}\n` });
+    const command = line.split(' ', 2).join(' ');
+    const err = `dagain: ${problem}\nSee "dagain ${command} --help".\n`;
+    expect(await run(line)).toMatchObject({ code: 2, out: '', err });
   });
 });
 

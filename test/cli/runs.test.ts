@@ -209,7 +209,10 @@ describe('Dags, events, stats and status', () => {
 
   test.each(['dags pause', 'dags pause etl_daily --all'])('"%s" says neither what nor all', async (line) => {
     const { code, err } = await run(line);
-    expect([code, err]).toEqual([2, 'dagain: dags pause takes one Dag id, or --all for everything\n']);
+    expect([code, err]).toEqual([
+      2,
+      'dagain: dags pause takes one Dag id, or --all for everything\nSee "dagain dags pause --help".\n',
+    ]);
   });
 
   test('events are newest first, and as the service has them', async () => {

@@ -36,23 +36,31 @@ function watch(
   return { child, shown, ended: once(child, 'close') };
 }
 
+/** Fails run r1, which is retried only once it is watched: or it might have ended before anybody looks. */
+async function watchFailed(dagId: string) {
+  await operated.run(`dags pause ${dagId}`);
+  await operated.failRun(dagId, 'r1');
+  const watched = watch(`${dagId} r1`);
+  await until(() => watched.shown.text.includes('attempt 1: failed'));
+  await operated.run(`dags resume ${dagId}`);
+  return watched;
+}
+
 describe('runs watch of one run', () => {
   test('prints each step and ends with 0 when it has recovered', async () => {
-    await operated.failRun('heals', 'r1');
-    const { code, out, err } = await operated.run('runs watch heals r1');
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    const lines = out.trimEnd().split('\n');
+    const { shown, ended } = await watchFailed('heals');
+    expect(await ended).toEqual([0, null]);
+    const lines = shown.text.trimEnd().split('\n');
     for (const line of lines) expect(line).toMatch(/^2\d{3}-\d\d-\d\dT[\d:.]+Z /);
-    expect(out).toMatch(/attempt 1: failed \(settled\): task load: ValueError/);
+    expect(shown.text).toMatch(/attempt 1: failed \(settled\): task load: ValueError/);
     expect(lines.at(-1)).toMatch(/ recovered \(run_succeeded\)$/);
     expect(new Set(lines).size).toBe(lines.length);
   });
 
   test('ends with 1 when it is given up', async () => {
-    await operated.failRun('never_heals', 'r1');
-    const { code, out } = await operated.run('runs watch never_heals r1');
-    expect(code).toBe(1);
-    expect(out).toMatch(/ attempt 2: gave_up \(max_retries_reached\)\n/);
+    const { shown, ended } = await watchFailed('never_heals');
+    expect(await ended).toEqual([1, null]);
+    expect(shown.text).toMatch(/ attempt 2: gave_up \(max_retries_reached\)\n/);
   });
 
   test('ends with 3 when nobody knows it', async () => {
@@ -67,7 +75,10 @@ describe('runs watch of one run', () => {
     ['runs watch etl_daily', '<dag_run_id> is missing; --dag etl_daily watches all its runs'],
     ['runs watch etl_daily r1 --phase waiting', 'a filter goes with no run id'],
   ])('"%s" is refused', async (line, problem) => {
-    expect(await operated.run(line)).toMatchObject({ code: 2, err: `dagain: ${problem}\n` });
+    expect(await operated.run(line)).toMatchObject({
+      code: 2,
+      err: `dagain: ${problem}\nSee "dagain runs watch --help".\n`,
+    });
   });
 });
 

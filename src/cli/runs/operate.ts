@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Id } from '../../core/run-key.ts';
 import { actorOf } from '../actor.ts';
-import { CommandError, type Context, type ExitCode } from '../command.ts';
+import { type Context, type ExitCode, misuseOf } from '../command.ts';
 import { actorOptions, clientFor, count, filterOptions, jsonText, serviceOptions, yes } from '../parameters.ts';
 import { printable } from '../print/text.ts';
 import { pathOf } from '../service/client.ts';
@@ -74,24 +74,24 @@ async function operate(
   { args: { dag_id, dag_run_id }, options: given }: Given,
   context: Context,
 ): Promise<ExitCode> {
+  const misuse = (problem: string) => misuseOf(`runs ${action}`, problem);
   const filter = filterBody(given);
   const isBulk = given.all || Object.keys(filter).length > 0;
-  if (given.all && Object.keys(filter).length > 0) throw new CommandError(2, '--all goes with no filter');
+  if (given.all && Object.keys(filter).length > 0) throw misuse('--all goes with no filter');
   const body = { ...actorOf(given, context), ...(retries === undefined ? {} : { retries }) };
   const client = clientFor(given, context);
   const isJson = given.output === 'json';
   if (dag_id === undefined) {
-    if (!isBulk) throw new CommandError(2, `runs ${action} takes a Dag id and a run id, a filter, or --all`);
+    if (!isBulk) throw misuse(`runs ${action} takes a Dag id and a run id, a filter, or --all`);
     if (action === 'grant' && !isOfGivenUp(given.phase)) {
-      throw new CommandError(2, 'runs grant takes many runs only of those given up: --phase giving_up,gave_up');
+      throw misuse('runs grant takes many runs only of those given up: --phase giving_up,gave_up');
     }
     const { 'max-runs': maxRuns = null, 'dry-run': isDryRun, yes: isSure } = given;
     return operateOnMany({ client, body: { ...body, action, filter }, maxRuns, isDryRun, isSure, isJson, context });
   }
-  if (dag_run_id === undefined)
-    throw new CommandError(2, `<dag_run_id> is missing; --dag ${dag_id} means all its runs`);
+  if (dag_run_id === undefined) throw misuse(`<dag_run_id> is missing; --dag ${dag_id} means all its runs`);
   const misplaced = given['dry-run'] ? '--dry-run' : given['max-runs'] === undefined ? null : '--max-runs';
-  if (isBulk || misplaced !== null) throw new CommandError(2, `${misplaced ?? 'a filter'} goes with no run id`);
+  if (isBulk || misplaced !== null) throw misuse(`${misplaced ?? 'a filter'} goes with no run id`);
   const path = `${pathOf('runs', dag_id, dag_run_id)}/${action}`;
   const { json, value: answer } = await client.post(path, body, OperationView);
   context.screen.out(isJson ? jsonText(json) : outcomeText(`${dag_id} ${dag_run_id}`, action, answer, context.nowMs()));

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { Id } from '../../core/run-key.ts';
-import { CommandError, type Context } from '../command.ts';
+import { CommandError, type Context, misuseOf } from '../command.ts';
 import { clientFor, filterOptions, serviceOptions } from '../parameters.ts';
 import type { ServiceClient } from '../service/client.ts';
 import { command, value } from '../tree/spec.ts';
@@ -42,9 +42,9 @@ export const runsWatch = command({
     const query = filterQuery(options);
     if (dag_id === undefined) return follow(client, createListWatch(query, context), context);
     if (dag_run_id === undefined)
-      throw new CommandError(2, `<dag_run_id> is missing; --dag ${dag_id} watches all its runs`);
+      throw misuseOf('runs watch', `<dag_run_id> is missing; --dag ${dag_id} watches all its runs`);
     if (Object.values(query).some((one) => one !== undefined))
-      throw new CommandError(2, 'a filter goes with no run id');
+      throw misuseOf('runs watch', 'a filter goes with no run id');
     return follow(client, createRunWatch({ dagId: dag_id, dagRunId: dag_run_id }, context), context);
   },
 });
