@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ROOT } from '../docs/generated.ts';
 import { sectionCommands } from '../docs/shell-blocks.ts';
 import { type Operated, startOperated } from './operated.ts';
 import { createShell, type Shell } from './shell.ts';
@@ -36,4 +41,17 @@ test.each(sectionCommands('Command line'))('%s', async (command) => {
 
 test('the section has commands', () => {
   expect(sectionCommands('Command line').length).toBeGreaterThanOrEqual(5);
+});
+
+test('the line for a checkout makes the command', async () => {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+  const [, line = ''] = /^```bash\n(dagain\(\).*)\n```$/m.exec(readme) ?? [];
+  expect(line).toContain('/path/to/dagain');
+  const script = `${line.replace('/path/to/dagain', `'${ROOT}'`)}\ncd / && dagain completion bash && dagain runs pause`;
+  const ran = promisify(execFile)('bash', ['-c', script]);
+  await expect(ran).rejects.toMatchObject({
+    code: 2,
+    stdout: expect.stringContaining('complete -F'),
+    stderr: expect.stringContaining('See "dagain runs pause --help".'),
+  });
 });
