@@ -95,6 +95,7 @@ describe('one run', () => {
     await page.getByRole('button', { name: 'Grant retries…' }).click();
     await page.getByLabel('How many more').fill('2');
     await confirm('Grant retries');
+    await page.getByText(`Granted more retries to ${run.dagRunId}: 3 of 5 retries used`).waitFor();
     await expect.poll(async () => (await stateOf(run))?.phase).not.toBe('gave_up');
   });
 

@@ -22,8 +22,9 @@ export function RunDialog({ run, action, onClose, onDone }: RunDialogProps): Vie
   const { api, announce } = usePage();
   const { label, effect, isDangerous } = ACTION_WORDS[action];
   async function submit(given: Given): Promise<void> {
-    await api.post<OperationView>(`${runPath(run)}/${action}`, given);
-    announce(doneText(action, run.dag_run_id));
+    const { run: after } = await api.post<OperationView>(`${runPath(run)}/${action}`, given);
+    const counted = action === 'grant' && after !== null ? `: ${usedText(after)}` : '';
+    announce(`${doneText(action, run.dag_run_id)}${counted}`);
     onDone();
     onClose();
   }
@@ -36,5 +37,9 @@ export function RunDialog({ run, action, onClose, onDone }: RunDialogProps): Vie
 
 function nowText(run: RunDialogProps['run']): string {
   const { label, meaning } = wordsOfRun(run);
-  return `${label.toLowerCase()} (${meaning}); ${run.retries_used} of ${run.max_retries} retries used.`;
+  return `${label.toLowerCase()} (${meaning}); ${usedText(run)}.`;
+}
+
+function usedText({ retries_used, max_retries }: Pick<RunSummary, 'retries_used' | 'max_retries'>): string {
+  return `${retries_used} of ${max_retries} retries used`;
 }
