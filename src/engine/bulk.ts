@@ -27,6 +27,8 @@ export interface BulkRequest {
   readonly isDryRun: boolean;
   /** Nothing is done where more match; null: as many as match. */
   readonly maxRuns: number | null;
+  /** Asked when its turn comes: whoever has stopped waiting by then takes it for not done. */
+  readonly isAwaited?: () => boolean;
 }
 
 /** A run that was acted on. `phase` is as it was before. */
@@ -38,8 +40,11 @@ export interface BulkOutcome {
 }
 
 export type BulkAnswer =
-  /** Nothing was done: too many others wait already. */
-  { readonly type: 'busy' } | { readonly type: 'too_many'; readonly matched: number } | BulkDone;
+  /** Nothing was done: too many others wait already; or nobody waits for this one any more. */
+  | { readonly type: 'busy' }
+  | { readonly type: 'abandoned' }
+  | { readonly type: 'too_many'; readonly matched: number }
+  | BulkDone;
 
 export interface BulkDone {
   readonly type: 'done';
@@ -136,7 +141,11 @@ export function createBulk({ store, operations, policies, clock, log }: BulkDeps
   return {
     async act(request) {
       if (turns.taken() > MAX_WAITING) return { type: 'busy' };
-      return await turns.take(() => (request.isDryRun ? previewAll(request) : actOnAll(request)));
+      const { isDryRun, isAwaited = () => true } = request;
+      return await turns.take(async () => {
+        if (!isAwaited()) return { type: 'abandoned' };
+        return await (isDryRun ? previewAll(request) : actOnAll(request));
+      });
     },
   };
 }

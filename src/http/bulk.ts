@@ -85,7 +85,9 @@ async function act(bulk: Bulk, request: Request, response: Response): Promise<vo
   requireJson(request);
   const body = parseWith(BulkBody, parseJson(await readBody(request, response)), 'invalid_body');
   const { filter, dry_run: isDryRun, max_runs: maxRuns = null } = body;
-  const answer = await bulk.act({ filter: toRunFilter(filter), event: toEvent(body), isDryRun, maxRuns });
+  const isAwaited = () => !response.destroyed;
+  const answer = await bulk.act({ filter: toRunFilter(filter), event: toEvent(body), isDryRun, maxRuns, isAwaited });
+  if (answer.type === 'abandoned') return;
   if (answer.type === 'busy') {
     const detail = 'One call acts on many runs at a time, and enough others wait: nothing was done';
     throw new HttpProblem('too_many_bulk_calls', detail, { headers: { 'Retry-After': '5' } });

@@ -212,6 +212,17 @@ describe('one action on many runs', () => {
       expect(await third).toMatchObject({ matched: 2, changed: left.length });
     });
 
+    test('what nobody waits for any more when its turn comes is not done', async () => {
+      const { desk, store } = setUp();
+      let isAwaited = true;
+      const first = desk.bulk.act(request('pause', { dagId: 'etl_b' }));
+      const second = desk.bulk.act({ ...request('cancel', { dagId: 'etl_a' }), isAwaited: () => isAwaited });
+      isAwaited = false;
+      expect(await first).toMatchObject({ type: 'done' });
+      expect(await second).toEqual({ type: 'abandoned' });
+      expect(store.get({ dagId: 'etl_a', dagRunId: 'r1' })).toMatchObject({ phase: 'waiting' });
+    });
+
     test('eight may wait', async () => {
       const { desk, store } = setUp();
       const held = gate();

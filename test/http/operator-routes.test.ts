@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { DagainError } from '../../src/core/errors.ts';
+import type { BulkRequest } from '../../src/engine/bulk.ts';
 import { BulkView } from '../../src/http/bulk.ts';
 import { DagPage, PauseAnswer, PauseList } from '../../src/http/dags.ts';
 import { EventPage } from '../../src/http/events.ts';
@@ -115,6 +116,39 @@ describe('bulk', () => {
     expect(refused.detail).toContain('6 runs match');
     expect(harness.store.swaps).toBe(0);
     expect((await post('/v1/runs/bulk', { ...everything, max_runs: 6 })).status).toBe(200);
+  });
+
+  test('whoever hangs up before the turn comes has nothing done', async () => {
+    const held = gate();
+    const { list } = harness.store;
+    harness.store.list = async (after, limit) => {
+      await held.passed;
+      return await list(after, limit);
+    };
+    const { act } = harness.desk.bulk;
+    const asked: BulkRequest[] = [];
+    harness.desk.bulk.act = (request) => {
+      asked.push(request);
+      return act(request);
+    };
+    const first = post('/v1/runs/bulk', body);
+    await expect.poll(() => asked.length).toBe(1);
+    const caller = new AbortController();
+    const hungUp = fetch(`http://127.0.0.1:${http.port}/v1/runs/bulk`, {
+      method: 'POST',
+      headers: { ...OPERATOR, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...body, dry_run: false }),
+      signal: caller.signal,
+    }).catch((error: Error) => error.name);
+    await expect.poll(() => asked.length).toBe(2);
+    caller.abort();
+    expect(await hungUp).toBe('AbortError');
+    await expect.poll(() => asked[1]?.isAwaited?.()).toBe(false);
+    held.open();
+    expect((await first).status).toBe(200);
+    const { changed } = BulkView.parse(JSON.parse((await post('/v1/runs/bulk', body)).text));
+    expect(changed).toBe(BulkView.parse(JSON.parse((await first).text)).changed);
+    expect(changed).toBeGreaterThan(0);
   });
 
   test('where enough others wait, nothing is done, and it is said when to ask again', async () => {
