@@ -43,6 +43,8 @@ const MINUTE_MS = 60_000;
 const REST_LIMIT_MS = 16 * 60 * MINUTE_MS;
 /** Runs that do not end by themselves, such as those that Airflow 3.0 leaves stuck, are ended by a person. */
 const PATIENCE_MS = 60 * MINUTE_MS;
+/** Some rounds of everything that a process does by itself. */
+const QUIET_MS = 10 * MINUTE_MS;
 
 /** One history of the whole service on virtual time, all of it decided by `seed`. Ends at the first violation. */
 export async function simulate(seed: number, { trace }: SimulationOptions = {}): Promise<SimulationResult> {
@@ -79,7 +81,12 @@ async function play(simulation: Simulation): Promise<number> {
   rest.check();
   await stage.advanceWhile(world.fleet.stopAll());
   world.fleet.startCaretaker();
-  await stage.advanceTo(timers.nowMs() + scenario.timing.tombstoneMs + 2 * PATIENCE_MS);
+  const untilMs = timers.nowMs() + scenario.timing.tombstoneMs + 2 * PATIENCE_MS;
+  while (world.store.size() > 0 && timers.nowMs() < untilMs && journal.violation === null) {
+    await stage.advanceTo(timers.nowMs() + QUIET_MS);
+  }
+  // What has gone must not come back either.
+  await stage.advanceTo(timers.nowMs() + QUIET_MS);
   if (world.store.size() > 0 && journal.violation === null)
     journal.violate('nothing is left', `${world.store.size()} records outlive their time`);
   return stage.steps();

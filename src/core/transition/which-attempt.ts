@@ -49,10 +49,13 @@ export function isOfLaterAttempt(
   { startedAtMs, clearNumber }: AttemptEvidence,
 ): boolean | null {
   const givenUpStartMs = record.fingerprint?.startedAtMs ?? null;
-  if (startedAtMs !== null && givenUpStartMs !== null) return startedAtMs > givenUpStartMs;
+  const numbers = clearNumber === null || record.clearNumber === null ? null : clearNumber - record.clearNumber;
+  if (startedAtMs !== null && givenUpStartMs !== null) {
+    // A run that is cleared while it runs keeps its start: then the number alone tells that it was.
+    return startedAtMs === givenUpStartMs && numbers !== null && numbers > 0 ? null : startedAtMs > givenUpStartMs;
+  }
   // A higher number is no proof: a person may have cleared the run before it was given up, unseen by us.
-  const isKnownNumber = clearNumber !== null && record.clearNumber !== null && clearNumber <= record.clearNumber;
-  return isKnownNumber ? false : null;
+  return numbers !== null && numbers <= 0 ? false : null;
 }
 
 /** Whether the orchestrator still shows the attempt before the one that should have started. */

@@ -34,3 +34,25 @@ describe('a failure that is reported of a given-up run', () => {
     expect(after.next).toMatchObject({ phase: 'gave_up', failuresMeanwhile: [] });
   });
 });
+
+describe('a failure of a run that was given up while it ran, and keeps its start when a person clears it', () => {
+  const record = gaveUpRecord({ fingerprint: running(FINGERPRINT), clearNumber: 1 });
+  const of = (clearNumber: number | null) =>
+    failed(
+      { exceptionType: 'airflow.exceptions.AirflowFailException' },
+      { startedAtMs: FINGERPRINT.startedAtMs, clearNumber },
+    );
+
+  test('is kept where its number of clears is higher, and forbids the next retry', () => {
+    const reported = transition(RUN, record, of(2), rules, NOW_MS).next;
+    expect(reported).toMatchObject({ phase: 'gave_up', dueAtMs: NOW_MS, failuresMeanwhile: [of(2).failure] });
+    const cleared = { ...running(FINGERPRINT), queuedAtMs: NOW_MS };
+    const watched = transition(RUN, reported, seen('running', cleared), rules, NOW_MS).next;
+    const after = transition(RUN, watched, seen('failed', { ...cleared, endedAtMs: NOW_MS }), rules, NOW_MS);
+    expect(after).toMatchObject({ command: null, next: { reason: 'never_on' } });
+  });
+
+  test.each([1, null])('is of the attempt that was given up where the number is %s', (clearNumber) => {
+    expect(transition(RUN, record, of(clearNumber), rules, NOW_MS).next).toBe(record);
+  });
+});

@@ -43,6 +43,7 @@ export function checkClears(context: CheckContext): Watcher {
   const lastEffectMs = new Map<string, number>();
   const personAtMs = new Map<string, number>();
   const stoppedAtMs = new Map<string, number>();
+  const grantedAtMs = new Map<string, number>();
   let untoldUntilMs = -1;
   const hurried = new Set<string>();
   /** Until when a clear may be under way of which the store knows nothing any more. */
@@ -101,6 +102,17 @@ export function checkClears(context: CheckContext): Watcher {
     if (!isRace && !isHurried) checkDelay(event);
   }
 
+  function onGranted(name: string): void {
+    grantedAtMs.set(name, nowMs());
+    stoppedAtMs.delete(name);
+  }
+
+  /** The grant has its time from our clock, the stop from Airflow's: nobody can tell which came first. */
+  function onStopped(name: string): void {
+    if (nowMs() - (grantedAtMs.get(name) ?? -Infinity) > scenario.maxSkewMs) stoppedAtMs.set(name, nowMs());
+    else journal.count('stops that raced with a grant');
+  }
+
   /** By the truth: the attempt's real end, and the shortest delay that any policy of this Dag has asked for. */
   function checkDelay({ key }: SimEventOf<'clear_over'>): void {
     const earliestMs = firstEndOfFailedAttempt(context, key) + context.shortestDelayMs() - 2 * scenario.maxSkewMs;
@@ -121,13 +133,12 @@ export function checkClears(context: CheckContext): Watcher {
       }
       case 'operating':
         if (event.action === 'retry_now') hurried.add(formatRunKey(event.key));
-        if (event.action === 'grant') stoppedAtMs.delete(formatRunKey(event.key));
+        if (event.action === 'grant') onGranted(formatRunKey(event.key));
         return;
       case 'person':
         personAtMs.set(formatRunKey(event.key), nowMs());
-        if (event.act === 'mark failed' && event.stateBefore !== 'queued')
-          stoppedAtMs.set(formatRunKey(event.key), nowMs());
-        else if (event.act !== 'mark failed') stoppedAtMs.delete(formatRunKey(event.key));
+        if (event.act !== 'mark failed') stoppedAtMs.delete(formatRunKey(event.key));
+        else if (event.stateBefore !== 'queued') onStopped(formatRunKey(event.key));
         return;
       case 'rights':
         // Where the log may not be read, retries go on without what it tells.
