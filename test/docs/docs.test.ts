@@ -18,11 +18,14 @@ describe('what is made from the code is up to date (else: npm run docs)', () => 
 
 describe('the README', () => {
   test('links to files and headings that exist', () => {
-    const headings = [...README.matchAll(/^#+ (.+)$/gm)].map((match) => toAnchor(match[1] ?? ''));
+    const headingsOf = (path: string) =>
+      [...read(path).matchAll(/^#+ (.+)$/gm)].map((match) => toAnchor(match[1] ?? ''));
     const links = [...README.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
     const broken = links.filter((link) => {
       if (/^https?:/.test(link)) return false;
-      return link.startsWith('#') ? !headings.includes(link.slice(1)) : !existsSync(join(ROOT, link));
+      const [path = '', anchor] = link.split('#');
+      if (!existsSync(join(ROOT, path))) return true;
+      return anchor !== undefined && !headingsOf(path === '' ? 'README.md' : path).includes(anchor);
     });
     expect(links.length).toBeGreaterThan(10);
     expect(broken).toEqual([]);

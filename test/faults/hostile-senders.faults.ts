@@ -9,7 +9,7 @@ const CALLBACK = { dag_id: 'unheard_of', dag_run_id: 'r', task_id: 't' };
 const LIMIT_MS = 8_000;
 const PIECE = Buffer.alloc(65_536, ' ');
 const PIECES = 160;
-const POST = 'POST /v1/callbacks/task-failed HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
+const POST = 'POST /v1/callbacks/task-failed HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n';
 
 let stage: Stage;
 let port: number;
