@@ -50,6 +50,17 @@ const read = async (path: string) => {
 };
 const post = (path: string, body: unknown) => http.post(path, body, OPERATOR);
 
+/** Whoever reads the list of runs waits until the gate is opened. */
+function holdList() {
+  const held = gate();
+  const { list } = harness.store;
+  harness.store.list = async (after, limit) => {
+    await held.passed;
+    return await list(after, limit);
+  };
+  return held;
+}
+
 describe('the list of runs', () => {
   test.each([
     ['phase=waiting,watching', ['r1', 'r3']],
@@ -119,12 +130,7 @@ describe('bulk', () => {
   });
 
   test('whoever hangs up before the turn comes has nothing done', async () => {
-    const held = gate();
-    const { list } = harness.store;
-    harness.store.list = async (after, limit) => {
-      await held.passed;
-      return await list(after, limit);
-    };
+    const held = holdList();
     const { act } = harness.desk.bulk;
     const asked: BulkRequest[] = [];
     harness.desk.bulk.act = (request) => {
@@ -152,12 +158,7 @@ describe('bulk', () => {
   });
 
   test('where enough others wait, nothing is done, and it is said when to ask again', async () => {
-    const held = gate();
-    const { list } = harness.store;
-    harness.store.list = async (after, limit) => {
-      await held.passed;
-      return await list(after, limit);
-    };
+    const held = holdList();
     const answers = Array.from({ length: 10 }, () => post('/v1/runs/bulk', body));
     const first = await Promise.race(answers);
     expect(problemIn(first)).toMatchObject({ status: 429, code: 'too_many_bulk_calls' });

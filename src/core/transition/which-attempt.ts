@@ -49,13 +49,14 @@ export function isOfLaterAttempt(
   { startedAtMs, clearNumber }: AttemptEvidence,
 ): boolean | null {
   const givenUpStartMs = record.fingerprint?.startedAtMs ?? null;
-  const numbers = clearNumber === null || record.clearNumber === null ? null : clearNumber - record.clearNumber;
+  const clearsSince = clearNumber === null || record.clearNumber === null ? null : clearNumber - record.clearNumber;
   if (startedAtMs !== null && givenUpStartMs !== null) {
-    // A run that is cleared while it runs keeps its start: then the number alone tells that it was.
-    return startedAtMs === givenUpStartMs && numbers !== null && numbers > 0 ? null : startedAtMs > givenUpStartMs;
+    if (startedAtMs !== givenUpStartMs) return startedAtMs > givenUpStartMs;
+    // A run that is cleared while it runs keeps its start: the number alone says that it may have been.
+    return clearsSince !== null && clearsSince > 0 ? null : false;
   }
   // A higher number is no proof: a person may have cleared the run before it was given up, unseen by us.
-  return numbers !== null && numbers <= 0 ? false : null;
+  return clearsSince !== null && clearsSince <= 0 ? false : null;
 }
 
 /** Whether the orchestrator still shows the attempt before the one that should have started. */
