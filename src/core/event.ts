@@ -97,6 +97,11 @@ export interface StateLost {
   readonly problem: 'missing' | 'unreadable';
   /** Clears of ours that are known of without a record. */
   readonly clears: number;
+  /**
+   * What began no later than this, by the orchestrator's clock in epoch milliseconds, is of an earlier attempt; absent: not
+   * known.
+   */
+  readonly earlierUntilMs?: number;
   readonly detail: string;
 }
 
@@ -111,6 +116,8 @@ export interface Operated {
   readonly comment: string;
   /** How many more, for `grant`; 0 else. */
   readonly retries: number;
+  /** What others have done since counts as later; absent: now. */
+  readonly askedAtMs?: number;
 }
 
 export type RunEvent =

@@ -18,6 +18,8 @@ export type Restarts =
 export interface Stop {
   readonly by: string;
   readonly atMs: number;
+  /** Whether a clear of ours has come since. If it came to nothing, the attempt is still the one that was stopped. */
+  readonly isCleared: boolean;
 }
 
 /** What a count is held against just before a retry is spent. */

@@ -116,8 +116,9 @@ export function createBulk({ store, operations, policies, clock, log }: BulkDeps
     return isBeyondMost(matched, maxRuns) ? { type: 'too_many', matched } : tally.answer(matched);
   }
 
-  async function actOnAll({ filter, event, maxRuns }: BulkRequest): Promise<BulkAnswer> {
+  async function actOnAll({ filter, event: asked, maxRuns }: BulkRequest): Promise<BulkAnswer> {
     const nowMs = clock.nowMs();
+    const event = { ...asked, askedAtMs: nowMs };
     // Records may be long, and there may be ten thousand of them.
     const found: Found[] = [];
     const matched = await visitMatching(filter, nowMs, (records) => void found.push(...records.map(foundIn)));

@@ -30,17 +30,26 @@ export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): Ev
 
 /** What the log tells of the latest attempt: what was done before the last clear was done to an earlier one. */
 export function ofLatestAttempt(entries: readonly AuditEntry[]): readonly AuditEntry[] {
-  return entries.slice(entries.findLastIndex(({ action }) => action === 'cleared') + 1);
+  return entries.slice(entries.findLastIndex(isClear) + 1);
 }
 
 /** Who has set the latest attempt, or a task of it, to failed by hand; the service itself never does. */
 export function whoStopped(entries: readonly AuditEntry[]): string | null {
-  return lastStop(entries)?.by ?? null;
+  const stop = lastStop(entries);
+  return stop === null || stop.isCleared ? null : stop.by;
 }
 
+/** A person's clear means that they want it to run; ours may have come to nothing. */
 function lastStop(entries: readonly AuditEntry[]): Stop | null {
-  const stop = ofLatestAttempt(entries).findLast(({ action }) => action === 'marked_failed');
-  return stop === undefined ? null : { by: stop.owner ?? 'somebody', atMs: stop.atMs };
+  const since = entries.slice(entries.findLastIndex((entry) => isClear(entry) && !entry.isOurs) + 1);
+  const index = since.findLastIndex(({ action }) => action === 'marked_failed');
+  const stop = since[index];
+  if (stop === undefined) return null;
+  return { by: stop.owner ?? 'somebody', atMs: stop.atMs, isCleared: since.slice(index).some(isClear) };
+}
+
+export function isClear({ action }: AuditEntry): boolean {
+  return action === 'cleared';
 }
 
 function restartsIn(trail: AuditTrail): Restarts | Unavailable {
@@ -49,7 +58,7 @@ function restartsIn(trail: AuditTrail): Restarts | Unavailable {
     return trail.reason === 'forbidden' ? { type: 'untold', detail: trail.detail } : trail;
   }
   if (!trail.knowsUs) return { type: 'untold', detail: 'it is not known by which name it calls us' };
-  const clears = trail.entries.filter(({ action }) => action === 'cleared');
+  const clears = trail.entries.filter(isClear);
   // The oldest entries are missing: what is there proves that we have cleared, never that we have not.
   if (!trail.isComplete && !clears.some(({ isOurs }) => isOurs))
     return { type: 'untold', detail: 'there is too much of it to read' };

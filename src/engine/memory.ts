@@ -1,30 +1,19 @@
-import { DagainError } from '../core/errors.ts';
-import { formatRunKey, type RunKey } from '../core/run-key.ts';
-import type { Orchestrator, OwnClear } from '../orchestrator/port.ts';
 import type { RunStore } from '../store/port.ts';
 import type { Clock } from './clock.ts';
-import type { Log } from './log.ts';
-import { changeFields, isoOf } from './log-fields.ts';
-import type { SwapLoop } from './swap-loop.ts';
+import { isoOf } from './log-fields.ts';
+import { CLOCK_SLACK_MS, createLostRuns, type LostRunsDeps } from './lost-runs.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** How often it is noted that the store knows everything that was done. */
 const NOTE_INTERVAL_MS = 60_000;
 /** What a mark says may be off by this much: by clocks, and by the time between two notes. */
 const SLACK_MS = 5 * 60_000;
-/** How far the clocks of replicas may differ. */
-const CLOCK_SLACK_MS = 20_000;
 /** A store without any mark may have lost as much as this. */
 const LOOK_BACK_MS = 24 * 3_600_000;
-/** Where the audit log could not be searched for long, what is older than this has had its time. */
-const MAX_LOOK_BACK_MS = 2 * LOOK_BACK_MS;
 
-export interface MemoryDeps {
-  readonly store: Pick<RunStore, 'load' | 'readMark' | 'advanceMark' | 'advanceMarkFrom'>;
-  readonly orchestrator: Pick<Orchestrator, 'ownClears' | 'observe' | 'auditTrail'>;
-  readonly swapLoop: Pick<SwapLoop, 'replaceLost'>;
+export interface MemoryDeps extends Omit<LostRunsDeps, 'store' | 'clock'> {
+  readonly store: LostRunsDeps['store'] & Pick<RunStore, 'readMark' | 'advanceMark' | 'advanceMarkFrom'>;
   readonly clock: Clock;
-  readonly log: Log;
   readonly telemetry: Telemetry;
 }
 
@@ -45,13 +34,13 @@ export interface Memory {
 
 export function createMemory(deps: MemoryDeps): Memory {
   const { store, clock, log, telemetry } = deps;
+  const lostRuns = createLostRuns(deps);
   /** Where this process has seen the mark: it never lies before that unless the store has gone back. */
   let seenMs: number | null = null;
   /** From when on what we did has to be looked for; null: all of it is there. Before the first look nobody knows. */
   let searchFromMs: number | null = null;
   /** The latest loss after which this process searches, or has searched: the mark `memory_begins` as it was set by it. */
   let lossMs: number | null = null;
-  let toldTrouble: string | null = null;
   let hasLooked = false;
   let isRunning = false;
   let cancelNext = () => {};
@@ -103,71 +92,13 @@ export function createMemory(deps: MemoryDeps): Memory {
     );
   }
 
-  /** Finds the runs that the store should know, and does not. False: the orchestrator cannot be asked now. */
-  async function searchLog(fromMs: number): Promise<boolean> {
-    const found = await deps.orchestrator.ownClears(Math.max(fromMs, clock.nowMs() - MAX_LOOK_BACK_MS));
-    const trouble = found.type === 'unavailable' ? found.reason : null;
-    if (found.type === 'unavailable') {
-      const { reason, detail } = found;
-      // A permission may be given later; until then it is said once.
-      if (trouble !== toldTrouble)
-        log.warn({ reason, detail }, 'the audit log could not be searched for restarted runs');
-      toldTrouble = trouble;
-      return false;
-    }
-    toldTrouble = null;
-    if (!found.isComplete) log.error({}, 'the audit log holds more clears of ours than can be read: the latest count');
-    for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {
-      const [first] = clears;
-      if (first !== undefined && !(await watchAnew(first.key, clears))) return false;
-    }
-    return true;
-  }
-
-  /** Most of what was cleared lately has ended well, and nothing of it is missing. */
-  async function watchAnew(key: RunKey, clears: readonly OwnClear[]): Promise<boolean> {
-    const version = await versionToReplace(key, Math.max(...clears.map(({ atMs }) => atMs)));
-    if (version === null) return true;
-    const seen = await deps.orchestrator.observe(key);
-    if (seen.type === 'unavailable') return false;
-    if (seen.type === 'missing' || seen.state === 'success') return true;
-    const trail = await deps.orchestrator.auditTrail(key);
-    if (trail.type === 'unavailable') return false;
-    // A count that ended well leaves no record, and what a person has started since begins another one.
-    if (trail.entries.findLast(({ action }) => action === 'cleared')?.isOurs === false) return true;
-    const detail = 'the audit log shows clears of ours';
-    const lost = { type: 'state_lost', problem: 'missing', detail, clears: clears.length } as const;
-    const applied = await deps.swapLoop.replaceLost(key, version, lost);
-    if (applied !== null && applied.next !== null)
-      log.warn(changeFields(key, applied, { clears: clears.length }), 'restarted by us, not in the store');
-    return true;
-  }
-
-  /**
-   * The version of what the store holds in place of the record that it should hold, 0 for nothing; null where the record
-   * is there. A tombstone from before our last clear is what an older snapshot has brought back.
-   */
-  async function versionToReplace(key: RunKey, lastClearMs: number): Promise<number | null> {
-    try {
-      const current = await store.load(key);
-      if (current === null) return 0;
-      const { value, version } = current;
-      const isGivenUp = value.phase === 'giving_up' || value.phase === 'gave_up';
-      return isGivenUp && lastClearMs > value.gaveUpAtMs + CLOCK_SLACK_MS ? version : null;
-    } catch (error) {
-      // It is dealt with when it falls due, and must not stop the search.
-      if (error instanceof DagainError && error.code === 'store_corrupt') return null;
-      throw error;
-    }
-  }
-
   async function note(): Promise<void> {
     // As of before the look: a store that is emptied while this runs must not seem accounted for afterwards.
     const asOfMs = clock.nowMs() - CLOCK_SLACK_MS;
     await begins();
     if (searchFromMs !== null) {
       const fromMs = searchFromMs;
-      if (!(await searchLog(fromMs))) return;
+      if (!(await lostRuns.search(fromMs))) return;
       // A loss that was noticed meanwhile reaches further back.
       if (searchFromMs === fromMs) searchFromMs = null;
     }

@@ -3,6 +3,7 @@ import type { Decision, Reason } from '../core/reason.ts';
 import type { RunRecord } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { RunStore } from '../store/port.ts';
+import type { Clock } from './clock.ts';
 import type { Log } from './log.ts';
 import { changeFields } from './log-fields.ts';
 import type { Applied, SwapLoop } from './swap-loop.ts';
@@ -28,6 +29,7 @@ export interface Operations {
 export interface OperationDeps {
   readonly store: Pick<RunStore, 'load'>;
   readonly swapLoop: Pick<SwapLoop, 'apply' | 'applyTo'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
   readonly log: Log;
   readonly telemetry: Pick<Telemetry, 'operated'>;
 }
@@ -35,7 +37,7 @@ export interface OperationDeps {
 /** A run that changes more often than this between two reads is moved by what is done to all alike. */
 const MAX_TRIES = 5;
 
-export function createOperations({ store, swapLoop, log, telemetry }: OperationDeps): Operations {
+export function createOperations({ store, swapLoop, clock, log, telemetry }: OperationDeps): Operations {
   function answer(key: RunKey, { action, actor, comment }: Operated, applied: Applied): OperationAnswer {
     const { before, next, decision, reason } = applied;
     telemetry.operated(action, decision);
@@ -45,7 +47,7 @@ export function createOperations({ store, swapLoop, log, telemetry }: OperationD
 
   return {
     async act(key, event) {
-      return answer(key, event, await swapLoop.apply(key, event));
+      return answer(key, event, await swapLoop.apply(key, { ...event, askedAtMs: clock.nowMs() }));
     },
     async actWhile(key, event, isMeant) {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) {

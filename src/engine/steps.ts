@@ -72,6 +72,8 @@ export function createStepper(deps: StepDeps): Stepper {
       warn(key, record, { reason }, "the Dag's tags could not be read: nothing is decided without them");
       return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs: null } };
     }
+    // A process may be suspended at any of these reads: the oldest of them says how fresh the look is.
+    const askedAtMs = clock.nowMs();
     // Before the run itself is read: between that read and the clear there must be no other.
     const evidence = needsEvidence(record, clock.nowMs()) ? await deps.evidence.read(key) : undefined;
     if (evidence !== undefined && 'reason' in evidence) {
@@ -79,7 +81,6 @@ export function createStepper(deps: StepDeps): Stepper {
       warn(key, record, evidence, 'the audit log could not be read: no clear without it');
       return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs } };
     }
-    const askedAtMs = clock.nowMs();
     const observation = await orchestrator.observe(key);
     const reason = observation.type === 'unavailable' ? observation.reason : 'ok';
     telemetry.observed(observation.type, reason);
@@ -103,13 +104,12 @@ export function createStepper(deps: StepDeps): Stepper {
     else log.info(fields, reason);
   }
 
-  /** Sends the clear that the won swap asked for; follows up while an answer asks for another one. */
+  /** Sends the clear that the won swap asked for. */
   async function sendClear(key: RunKey, record: RecordIn<'clearing'>): Promise<void> {
     const outcome = await sender.send(key, record);
     if (outcome === null) return;
     const applied = await swapLoop.apply(key, { type: 'clear_answered', clear: record.clearsSent, outcome });
     tell(key, applied);
-    if (applied.command === 'send_clear' && applied.next?.phase === 'clearing') await sendClear(key, applied.next);
   }
 
   return {

@@ -1,16 +1,15 @@
 import { statfsSync } from 'node:fs';
-import type { DatabaseSync } from 'node:sqlite';
 import { DagainError } from '../core/errors.ts';
 import { dueAtOf } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { ListPage, RunStore, TakenRun } from './port.ts';
-import { databasePath, inTransaction, openDatabase } from './sqlite/database.ts';
+import { databasePath } from './sqlite/database.ts';
+import { type DatabaseFile, openDatabaseFile, type Tables } from './sqlite/database-file.ts';
 import { sqliteError } from './sqlite/errors.ts';
 import { createGroupCommit } from './sqlite/group-commit.ts';
-import { encodedEntry, openJournal } from './sqlite/journal.ts';
-import { openPauses } from './sqlite/pauses.ts';
+import { encodedEntry } from './sqlite/journal.ts';
 import { fileSystemWarnings } from './sqlite/setup-warnings.ts';
-import { prepareStatements, type Statements, type StoredRow } from './sqlite/statements.ts';
+import type { Statements, StoredRow } from './sqlite/statements.ts';
 import { encodePause } from './stored-pause.ts';
 import { decodeRecord, encodeRecord } from './stored-record.ts';
 
@@ -31,60 +30,53 @@ export interface SqliteStore extends RunStore {
  */
 export async function createSqliteStore({ directory }: SqliteStoreOptions): Promise<SqliteStore> {
   const path = databasePath(directory);
-  return explaining(path, () => sqliteStore(openDatabase(directory), directory, path));
+  return explaining(path, () => sqliteStore(openDatabaseFile(directory), directory, path));
 }
 
-function sqliteStore(database: DatabaseSync, directory: string, path: string): SqliteStore {
-  const statements = prepareStatements(database);
-  const journal = openJournal(database);
-  const pauses = openPauses(database, journal);
-  const commits = createGroupCommit((work) => explaining(path, () => inTransaction(database, work)));
-  const ifOpen = () => {
-    if (!database.isOpen) throw new DagainError('store_unavailable', 'The SQLite store is closed');
-  };
-  async function read<T>(query: () => T): Promise<T> {
-    ifOpen();
-    return explaining(path, query);
+function sqliteStore(file: DatabaseFile, directory: string, path: string): SqliteStore {
+  const commits = createGroupCommit((work) => explaining(path, () => file.transaction(work)));
+  async function read<T>(query: (tables: Tables) => T): Promise<T> {
+    return explaining(path, () => query(file.tables()));
   }
-  async function write<T>(job: () => T): Promise<T> {
-    ifOpen();
-    return await commits.run(job);
+  async function write<T>(job: (tables: Tables) => T): Promise<T> {
+    explaining(path, file.tables);
+    return await commits.run(() => job(file.tables()));
   }
   return {
-    load: (key) => read(() => loadRecord(statements, key)),
+    load: (key) => read(({ statements }) => loadRecord(statements, key)),
     async compareAndSwap(key, expected, next, entries = []) {
       const noted = entries.map(encodedEntry);
       const text = next === null ? null : encodeRecord(key, next);
       const dueMs = next === null ? null : dueAtOf(next);
-      return await write(() => {
+      return await write(({ statements, journal }) => {
         const version = swap(statements, key, expected, text, dueMs);
         if (version !== null) journal.append(noted);
         return version;
       });
     },
-    takeDue: (nowMs, limit, leaseMs) => write(() => takeDue(statements, nowMs, limit, leaseMs)),
-    list: (after, limit) => read(() => listPage(statements, after, limit)),
-    count: (nowMs) => read(() => statements.count(nowMs)),
-    readMark: (name) => read(() => statements.mark(name)),
-    advanceMark: (name, toMs) => write(() => statements.advanceMark(name, toMs)),
-    advanceMarkFrom: (name, fromMs, toMs) => write(() => statements.advanceMarkFrom(name, fromMs, toMs)),
-    readJournal: (query) => read(() => journal.read(query)),
-    journalBegins: () => read(() => journal.begins()),
-    journalHead: () => read(() => journal.head()),
-    readJournalAfter: (head, limit) => read(() => journal.readAfter(head, limit)),
-    pauses: () => read(() => pauses.all()),
+    takeDue: (nowMs, limit, leaseMs) => write(({ statements }) => takeDue(statements, nowMs, limit, leaseMs)),
+    list: (after, limit) => read(({ statements }) => listPage(statements, after, limit)),
+    count: (nowMs) => read(({ statements }) => statements.count(nowMs)),
+    readMark: (name) => read(({ statements }) => statements.mark(name)),
+    advanceMark: (name, toMs) => write(({ statements }) => statements.advanceMark(name, toMs)),
+    advanceMarkFrom: (name, fromMs, toMs) => write(({ statements }) => statements.advanceMarkFrom(name, fromMs, toMs)),
+    readJournal: (query) => read(({ journal }) => journal.read(query)),
+    journalBegins: () => read(({ journal }) => journal.begins()),
+    journalHead: () => read(({ journal }) => journal.head()),
+    readJournalAfter: (head, limit) => read(({ journal }) => journal.readAfter(head, limit)),
+    pauses: () => read(({ pauses }) => pauses.all()),
     async setPause(scope, pause, entry) {
       const text = pause === null ? null : encodePause(scope, pause);
       const noted = encodedEntry(entry);
-      return await write(() => pauses.set(scope, text, noted));
+      return await write(({ pauses }) => pauses.set(scope, text, noted));
     },
-    claimWebhookId: (id, digest, nowMs, ttlMs) => write(() => claimId(statements, id, digest, nowMs, ttlMs)),
-    ping: () => write(() => statements.touch()),
+    claimWebhookId: (id, digest, nowMs, ttlMs) =>
+      write(({ statements }) => claimId(statements, id, digest, nowMs, ttlMs)),
+    ping: () => write(({ statements }) => statements.touch()),
     warnings: () => read(() => fileSystemWarnings(directory, statfsSync(directory).type)),
     async close() {
-      if (!database.isOpen) return;
       commits.flush();
-      closeDatabase(database);
+      file.close();
     },
   };
 }
@@ -145,16 +137,6 @@ function claimId(statements: Statements, id: string, digest: string, nowMs: numb
 
 function keyOfRow(row: StoredRow): RunKey {
   return { dagId: row.dag_id, dagRunId: row.dag_run_id };
-}
-
-/** Moves the log into the file, which saves the next start the work; a failure there loses nothing. */
-function closeDatabase(database: DatabaseSync): void {
-  try {
-    database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
-  } catch {
-    // The log stays beside the file and is read at the next start.
-  }
-  database.close();
 }
 
 function explaining<T>(path: string, work: () => T): T {

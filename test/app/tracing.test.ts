@@ -10,7 +10,7 @@ import { openTracing, type TracingEnvironment } from '../../src/app/tracing.ts';
 import { DagainError } from '../../src/core/errors.ts';
 import { createFakeLog } from '../http/serve.ts';
 import { type DagDefinition, fail, succeed } from '../support/airflow/model/dag-definition.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { type OtlpReceiver, type ReceivedSpan, startOtlpReceiver } from './otlp-receiver.ts';
 import { type Stack, startStack, until, viewOf } from './stack.ts';
 

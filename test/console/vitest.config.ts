@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // The default of a second is that of the page's own clock.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -132,8 +132,10 @@ describe('the journal leaves out', () => {
     const sent = { retriesUsed: 1, clearsSent: 1, previous: { fingerprint: FINGERPRINT, wasFailed: true, mode } };
     for (const before of [watchingRecord(sent), confirmingRecord(sent)]) {
       const event = seen('failed', FINGERPRINT);
-      expect(transition(RUN, before, event, rulesWith(), NOW_MS)).toMatchObject({ command: 'send_clear' });
+      const found = transition(RUN, before, event, rulesWith(), NOW_MS);
+      expect(found).toMatchObject({ reason: 'retrying_all_tasks', next: { phase: 'clearing' } });
       expect(entriesFor(before, event)).toEqual([]);
+      expect(entriesFor(found.next as RunRecord, event)).toEqual([]);
     }
   });
 });

@@ -101,7 +101,7 @@ describe.each(rows)('killed on $store, in the life of a run that $ending', ({ st
       await life.ended();
       await life.kill();
       life.restart(WEEK_MS + 60_000);
-      await expect.poll(() => life.kept(), { timeout: 60_000 }).toEqual([]);
+      await expect.poll(() => life.kept()).toEqual([]);
       expect(life.model.clearsOf(RUN)).toHaveLength(1);
     } finally {
       await life.close();

@@ -9,7 +9,7 @@ import type { Callback } from '../support/airflow/model/callbacks.ts';
 import { type Behaviour, fail, succeed } from '../support/airflow/model/dag-definition.ts';
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
 import { serveAirflow } from '../support/airflow/serve.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Alert, startAlertReceiver } from './alert-receiver.ts';
 import type { Stopper } from './crash-point.ts';
 import { startGate } from './gate.ts';

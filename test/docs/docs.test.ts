@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { SETTINGS } from '../../src/config/environment.ts';
 import { parsePolicyFile } from '../../src/config/policy-file.ts';
@@ -16,21 +16,30 @@ describe('what is made from the code is up to date (else: npm run docs)', () => 
   });
 });
 
-describe('the README', () => {
-  test('links to files and headings that exist', () => {
-    const headingsOf = (path: string) =>
-      [...read(path).matchAll(/^#+ (.+)$/gm)].map((match) => toAnchor(match[1] ?? ''));
-    const links = [...README.matchAll(/\]\(([^)\s]+)\)/g)].map((match) => match[1] ?? '');
-    const broken = links.filter((link) => {
-      if (/^https?:/.test(link)) return false;
-      const [path = '', anchor] = link.split('#');
-      if (!existsSync(join(ROOT, path))) return true;
-      return anchor !== undefined && !headingsOf(path === '' ? 'README.md' : path).includes(anchor);
-    });
-    expect(links.length).toBeGreaterThan(10);
-    expect(broken).toEqual([]);
-  });
+const PAGES = [
+  'README.md',
+  ...readdirSync(join(ROOT, 'deploy/runbook'))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `deploy/runbook/${name}`),
+];
 
+test('the pages for people link to files and headings that exist', () => {
+  const headingsOf = (path: string) => [...read(path).matchAll(/^#+ (.+)$/gm)].map((match) => toAnchor(match[1] ?? ''));
+  const links = PAGES.flatMap((page) =>
+    [...read(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => ({ page, link })),
+  );
+  const broken = links.filter(({ page, link }) => {
+    if (/^https?:/.test(link)) return false;
+    const [path = '', anchor] = link.split('#');
+    const target = path === '' ? page : join(dirname(page), path);
+    if (!existsSync(join(ROOT, target))) return true;
+    return anchor !== undefined && !headingsOf(target).includes(anchor);
+  });
+  expect(links.length).toBeGreaterThan(100);
+  expect(broken).toEqual([]);
+});
+
+describe('the README', () => {
   test('names only npm scripts that exist', () => {
     const scripts = Object.keys(JSON.parse(read('package.json')).scripts);
     const named = [...README.matchAll(/npm run ([a-z:0-9]+)/g)].map((match) => match[1] ?? '');
@@ -46,7 +55,7 @@ describe('the README', () => {
   });
 });
 
-/** Where a command of the README is run; the npm scripts that are missing here only have to exist. */
+/** Where a command of the README is run; npm scripts that are missing here are run by CI. */
 const RUN_BY: Readonly<Record<string, readonly [file: string, text: string]>> = {
   'npm ci': ['.ci/run', "step 'npm ci' npm ci"],
   'npm run demo': ['.ci/run', "step 'demo' npm run demo"],
@@ -94,7 +103,15 @@ describe('every command of the README', () => {
     expect(scripts).toHaveProperty([script]);
     const files = [...(scripts[script] ?? '').matchAll(/\b(?:src|test)\/\S+/g)].map((match) => match[0]);
     expect(files.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+    if (file === undefined)
+      expect(stepsOf(script).filter((step) => !new RegExp(`npm ${step}(?![\\w:-])`).test(read('.ci/run')))).toEqual([]);
   });
+
+  /** The npm scripts that a script calls, if it does nothing else; else it itself. */
+  function stepsOf(script: string): string[] {
+    const steps = (scripts[script] ?? '').split(' && ').map((step) => /^npm ((?:run )?[a-z:0-9]+)$/.exec(step)?.[1]);
+    return steps.every((step) => step !== undefined) ? steps : [`run ${script}`];
+  }
 });
 
 test('the example policy is valid', () => {

@@ -7,8 +7,8 @@ const PAGE = 'deploy/runbook/guarantees.md';
 const text = readFileSync(join(ROOT, PAGE), 'utf8');
 const PROMISES = 11;
 
-/** Every link, with the file that it leads to. */
-const links = [...text.matchAll(/\[([^\]]+)\]\(([^)\s]+)\)/g)].map(([, title = '', target = '']) => ({
+/** Every link but those to sections of a page, with the file that it leads to. */
+const links = [...text.matchAll(/\[([^\]]+)\]\(([^)\s#]+)\)/g)].map(([, title = '', target = '']) => ({
   title,
   file: relative(ROOT, join(ROOT, dirname(PAGE), target)),
 }));

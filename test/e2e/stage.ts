@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../support/free-port.ts';
 import { makeDagsFolder } from './airflow/dags-folder.ts';
 import { AIRFLOW_VERSIONS, type AirflowVersion } from './airflow/settings.ts';
-import { type Airflow, freePort, startAirflow } from './airflow/start.ts';
+import { type Airflow, startAirflow } from './airflow/start.ts';
 import { type Sidecar, startSidecar } from './sidecar.ts';
 
 const CALLBACK_TOKEN = 'callback-token';

@@ -10,6 +10,7 @@ export default defineConfig({
     testTimeout: 240_000,
     // The first one installs Airflow.
     hookTimeout: 900_000,
+    expect: { poll: { timeout: 60_000 } },
     bail: 0,
   },
 });

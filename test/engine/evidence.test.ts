@@ -48,10 +48,12 @@ test.each<[string, string | undefined, AuditEntry[]]>([
     undefined,
     [entry(1, false, 'marked_failed'), entry(2, false)],
   ],
+  ['by hand, and then cleared by us', 'anna', [entry(1, false, 'marked_failed'), entry(2, true)]],
   ['by itself', undefined, [entry(1, false, 'marked_success'), entry(2, false, 'task_lost')]],
 ])('an attempt that was ended %s', async (_name, by, entries) => {
   const atMs = entries.findLast(({ action }) => action === 'marked_failed')?.atMs;
-  const expected = by === undefined ? {} : { stop: { by, atMs } };
+  const isCleared = entries.at(-1)?.action === 'cleared';
+  const expected = by === undefined ? {} : { stop: { by, atMs, isCleared } };
   const evidence = await read({ ...found, entries });
   expect(Object.fromEntries(Object.entries(evidence).filter(([name]) => name === 'stop'))).toEqual(expected);
   // Also where the log does not show which entries are ours.

@@ -47,16 +47,62 @@ test.each(['success', 'missing'] as const)('of a run that has ended well nothing
   expect(store.get(RUN)).toBeNull();
 });
 
-test('what a person has restarted since is not taken for an attempt of ours', async () => {
+test.each(['cleared', 'marked_failed'] as const)('what a person has %s since is left alone', async (action) => {
   const { memory, timers, store, script } = setUp();
-  const entry = (atMs: number, isOurs: boolean) =>
-    ({ action: 'cleared', atMs, isOurs, owner: isOurs ? 'dagain' : 'anna', taskId: null }) as const;
-  const entries = [entry(1, true), entry(2, false)];
-  script.auditTrail = async () => ({ type: 'found', entries, isComplete: true, knowsUs: true });
+  const common = { taskId: null, isOurs: false } as const;
+  script.auditTrail = async () => ({
+    type: 'found',
+    entries: [
+      { ...common, action: 'cleared', atMs: 1, isOurs: true, owner: 'dagain' },
+      { ...common, action, atMs: 2, owner: 'anna' },
+    ],
+    isComplete: true,
+    knowsUs: true,
+  });
   memory.start();
   await timers.advanceBy(1_000);
   await memory.stop();
   expect(store.get(RUN)).toBeNull();
+});
+
+test('clears of ours that the search did not reach count too, back to where a person has restarted the run', async () => {
+  const { memory, timers, store, script } = setUp();
+  const entry = (atMs: number, owner: string) =>
+    ({ action: 'cleared', atMs, isOurs: owner === 'dagain', owner, taskId: null }) as const;
+  const entries = ['dagain', 'anna', 'dagain', 'dagain', 'dagain'].map((owner, index) => entry(index - 3, owner));
+  script.auditTrail = async () => ({ type: 'found', entries, isComplete: true, knowsUs: true });
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect(store.get(RUN)).toMatchObject({ phase: 'watching', attempt: 4, retriesUsed: 3, clearsSent: 3 });
+});
+
+test.each([
+  ['began before it: it was cleared while it ran', 0, null],
+  ['began after it', 2, 1],
+  ['has not begun', null, 1],
+])('what our clear tells of earlier attempts, where the run that is seen %s', async (_name, startedAtMs, beganBy) => {
+  const { memory, timers, store, script } = setUp();
+  const fingerprint = { ...FAILED.fingerprint, startedAtMs };
+  script.observe = async () => ({ ...FAILED, state: 'running', fingerprint });
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect(store.get(RUN)?.previous?.fingerprint.startedAtMs ?? null).toBe(beganBy);
+});
+
+test('a run that cannot be looked at keeps no other waiting', async () => {
+  const { memory, timers, store, script, log } = setUp();
+  const { observe } = script;
+  script.observe = async (key) =>
+    key.dagId === RUN.dagId
+      ? { type: 'unavailable', reason: 'timed_out', detail: '', retryAfterMs: null }
+      : await observe(key);
+  log.answer = { type: 'found', clears: [RUN, OTHER].map((key) => ({ key, atMs: 1 })), isComplete: true };
+  memory.start();
+  await timers.advanceBy(1_000);
+  await memory.stop();
+  expect([store.get(RUN), store.get(OTHER)]).toMatchObject([null, { phase: 'watching' }]);
 });
 
 test('while a run cannot be looked at, the search is not over', async () => {

@@ -1,30 +1,49 @@
 import { describe, expect, test } from 'vitest';
 import { DagainError } from '../../src/core/errors.ts';
+import type { RunKey } from '../../src/core/run-key.ts';
 import { ALERT, FAILED_AT_MS, givingUpRecord, RUN, waitingRecord } from '../support/records.ts';
 import { createHarness, FAILED, gate } from './harness.ts';
 
 // Found by the simulation (test/sim); each test is what was left of a failing seed.
 
-describe('a process that was suspended between its look and its swap', () => {
-  test('looks again before it clears: people may have acted on the run meanwhile', async () => {
+describe('a process that is suspended after it has read', () => {
+  type Script = ReturnType<typeof createHarness>['script'];
+  const READS = {
+    'the audit log': (script: Script) => {
+      const held = suspendFirst(script.auditTrail);
+      script.auditTrail = held.read;
+      return held;
+    },
+    'the run': (script: Script) => {
+      const held = suspendFirst(async () => FAILED);
+      script.observe = held.read;
+      return held;
+    },
+  };
+
+  function suspendFirst<A>(answer: (key: RunKey) => Promise<A>) {
+    const suspended = gate();
+    let times = 0;
+    const read = async (key: RunKey) => {
+      times += 1;
+      if (times === 1) await suspended.passed;
+      return await answer(key);
+    };
+    return { read, goOn: suspended.open, times: () => times };
+  }
+
+  test.each(Object.entries(READS))('%s reads anew before it clears: people may have acted', async (_what, hold) => {
     const harness = createHarness();
     harness.store.put(waitingRecord({ dueAtMs: FAILED_AT_MS + 60_000 }));
-    const suspended = gate();
-    let looks = 0;
-    harness.script.observe = async () => {
-      looks += 1;
-      if (looks === 1) await suspended.passed;
-      return FAILED;
-    };
+    const held = hold(harness.script);
     harness.worker.start();
     await harness.timers.advanceBy(40_000);
-    suspended.open();
+    held.goOn();
     await harness.timers.advanceBy(0);
     expect(harness.clears).toEqual([]);
     expect(harness.store.get(RUN)).toMatchObject({ phase: 'waiting', retriesUsed: 0 });
     await harness.timers.advanceBy(10_000);
-    expect(looks).toBe(2);
-    expect(harness.clears).toHaveLength(1);
+    expect([held.times(), harness.clears.length]).toEqual([2, 1]);
     await harness.worker.stop();
   });
 });

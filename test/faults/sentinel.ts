@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createClient } from '@keyv/redis';
 import { z } from 'zod';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
 
 const Address = z.tuple([z.string(), z.string().transform(Number)]);
 

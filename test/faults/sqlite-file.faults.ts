@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Stage, setStage } from './stage.ts';
+import { expectRefusals, type Stage, setStage } from './stage.ts';
 
 const FAULT_MS = 3_000;
 /** A run that Airflow does not know: what is stored of it goes away by itself. */
@@ -38,12 +38,6 @@ async function start(settings: Readonly<Record<string, string>> = {}): Promise<S
   return stage;
 }
 
-function expectRefusals({ answered }: Stage): void {
-  const refused = answered.filter(({ status }) => status !== 202);
-  expect(refused.length).toBeGreaterThan(0);
-  for (const answer of refused) expect(answer).toEqual({ status: 503, retryAfter: '1' });
-}
-
 const file = () => join(folder, 'dagain.db');
 
 describe('the file of the embedded store', () => {
@@ -55,6 +49,7 @@ describe('the file of the embedded store', () => {
     fillUp(join(folder, 'filler'));
     current.trigger('during');
     await pause(FAULT_MS);
+    await current.untilRefused();
     rmSync(join(folder, 'filler'));
     await current.endsWell();
     expectRefusals(current);
@@ -67,11 +62,33 @@ describe('the file of the embedded store', () => {
     const other = new DatabaseSync(file());
     other.exec('BEGIN EXCLUSIVE');
     current.trigger('during');
-    // Two writes in a row wait for two seconds each.
-    await pause(2 * FAULT_MS);
+    // Each write waits for two seconds, and so do all others meanwhile.
+    await current.untilRefused(2);
     other.close();
     await current.endsWell();
     expectRefusals(current);
+  });
+
+  test('it is deleted under the service: nothing is taken in that is not kept over a restart', async () => {
+    const current = await start({ DAGAIN_RETRY_DELAY: '60s' });
+    await current.send(CALLBACK);
+    deleteFile();
+    current.trigger('after');
+    await expect.poll(() => current.answered.length).toBe(6);
+    await current.kill();
+    await current.start();
+    await current.endsWell();
+    expect(current.answered.filter(({ status }) => status !== 202 && status !== 0)).toEqual([]);
+  });
+
+  test('it is deleted under the service after a clear: said, and nothing is cleared once too often', async () => {
+    const current = await start();
+    current.trigger('before');
+    const clears = () => current.model.runs().flatMap((run) => current.model.clearsOf(run));
+    await expect.poll(() => clears().length).toBe(2);
+    deleteFile();
+    await expect.poll(() => logOf(current)).toContain('the store has lost data');
+    await current.endsWell();
   });
 
   test('its disk is read-only: the service does not start, and says why in a line', async () => {
@@ -108,7 +125,7 @@ describe('a file that was damaged while the service was down', () => {
   test.each(Object.entries(DAMAGES))('%s: nothing is taken in, and nothing is cleared', async (_name, damage) => {
     const current = await start({ DAGAIN_RETRY_DELAY: '60s' });
     for (let n = 0; n < 20; n += 1) current.trigger(`run-${n}`);
-    await expect.poll(() => current.answered.length, { timeout: 60_000 }).toBeGreaterThanOrEqual(60);
+    await expect.poll(() => current.answered.length).toBeGreaterThanOrEqual(60);
     await current.kill();
     // What is in the log would mend the file.
     const database = new DatabaseSync(file());
@@ -128,6 +145,10 @@ describe('a file that was damaged while the service was down', () => {
     expect(current.model.runs().flatMap((run) => current.model.clearsOf(run))).toEqual([]);
   });
 });
+
+function deleteFile(): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file() + suffix);
+}
 
 function overwrite(from: number, length: number): void {
   const handle = openSync(file(), 'r+');

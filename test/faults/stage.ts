@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { expect } from 'vitest';
 import { z } from 'zod';
 import { type AlertReceiver, startAlertReceiver } from '../crash/alert-receiver.ts';
 import { startProcess } from '../crash/process.ts';
@@ -12,7 +13,8 @@ import type { Callback } from '../support/airflow/model/callbacks.ts';
 import { type DagDefinition, fail, succeed } from '../support/airflow/model/dag-definition.ts';
 import { type AirflowModel, createAirflowModel } from '../support/airflow/model/model.ts';
 import { type AirflowServer, serveAirflow } from '../support/airflow/serve.ts';
-import { freePort } from '../support/redis-server.ts';
+import { freePort } from '../support/free-port.ts';
+import { until } from './until.ts';
 
 const LATENCIES = { schedulerMs: 20, taskStartMs: 10, recordMs: 30, dagCallbackMs: 40, heartbeatMs: 40 };
 /** How much time passes at once, while nobody waits: by then every lease is over, and every request. */
@@ -59,6 +61,8 @@ export interface Stage {
   trigger(dagRunId: string): void;
   /** Sends one callback, once, outside of any Dag. */
   send(body: object): Promise<Answered>;
+  /** Resolves when so many callbacks, repeats included, have been refused. */
+  untilRefused(times?: number): Promise<void>;
   /** Three minutes pass, for the service and for Airflow. */
   passTime(): void;
   /** Lets time pass until every run has ended, and checks that each was cleared exactly as often as its attempts say. */
@@ -150,6 +154,11 @@ export async function setStage({ settings = {}, wayToAirflow }: StageOptions = {
     trigger(dagRunId) {
       for (const { dagId } of DAGS) model.trigger({ dagId, dagRunId });
     },
+    untilRefused: (times = 1) =>
+      until(
+        () => refusedIn(answered).length,
+        (refused) => refused >= times,
+      ),
     passTime,
     send: (body) => send('task-failed', body),
     async endsWell(limitMs = 60_000) {
@@ -174,6 +183,15 @@ export async function setStage({ settings = {}, wayToAirflow }: StageOptions = {
 
 function expectedState(dagId: string): string {
   return dagId === 'once' ? 'success' : 'failed';
+}
+
+const refusedIn = (answered: readonly Answered[]) => answered.filter(({ status }) => status !== 202);
+
+/** That what was not taken in was refused in such a way that its sender may come back. */
+export function expectRefusals({ answered }: Stage): void {
+  const refused = refusedIn(answered);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const answer of refused) expect(answer).toEqual({ status: 503, retryAfter: '1' });
 }
 
 /** @throws Error for a clear too many, one of a run that had not failed, or an alert that is missing or has two names */

@@ -12,5 +12,6 @@ export default defineConfig({
     testTimeout: 150_000,
     // The first one builds toxiproxy.
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

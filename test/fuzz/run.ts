@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -87,9 +87,9 @@ async function install(): Promise<string> {
   const bin = join(HOME, 'venv', 'bin');
   const isThere = existsSync(mark) && readFileSync(mark, 'utf8') === readFileSync(requirements, 'utf8');
   if (!isThere) {
-    await run('python3', ['-m', 'venv', join(HOME, 'venv')]);
-    await run(join(bin, 'pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
-    await run('cp', [requirements, mark]);
+    await runOrThrow('python3', ['-m', 'venv', join(HOME, 'venv')]);
+    await runOrThrow(join(bin, 'pip'), ['install', '--quiet', '--disable-pip-version-check', '-r', requirements]);
+    await copyFile(requirements, mark);
   }
   return join(bin, 'schemathesis');
 }
@@ -122,6 +122,11 @@ async function countAnswers(): Promise<Record<string, number>> {
     answers[status] = (answers[status] ?? 0) + Number(count);
   }
   return answers;
+}
+
+async function runOrThrow(command: string, args: readonly string[]): Promise<void> {
+  const code = await run(command, args);
+  if (code !== 0) throw new Error(`"${[command, ...args].join(' ')}" failed with exit code ${code}`);
 }
 
 /** Runs to its end, at most ten minutes; resolves with the exit code. */

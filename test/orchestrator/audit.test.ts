@@ -223,7 +223,7 @@ describe('the audit trail of a run', () => {
   });
 });
 
-describe('a log that cannot be read', () => {
+describe.each(['3.3.2', '2.11.2'])('a log of %s that cannot be read', (version) => {
   test.each([
     ['403', () => HttpResponse.json({ detail: 'Forbidden' }, { status: 403 }), 'forbidden'],
     ['403 of a proxy', () => HttpResponse.html('<h1>403</h1>', { status: 403 }), 'unexpected_answer'],
@@ -231,16 +231,26 @@ describe('a log that cannot be read', () => {
     ['no JSON', () => htmlPage(200), 'unexpected_answer'],
     ['a row of another kind', () => HttpResponse.json({ event_logs: [{ when: 5 }] }), 'unexpected_answer'],
     ['429', () => HttpResponse.json({}, { status: 429 }), 'rate_limited'],
+    ['400 of a proxy', () => htmlPage(400), 'unexpected_answer'],
   ] as const)('%s', async (_name, reply, reason) => {
-    const { airflow } = airflowWith({ rows: [], reply });
+    const { airflow } = airflowWith({ version, rows: [], reply });
     expect(await airflow.auditTrail(KEY)).toMatchObject({ type: 'unavailable', reason });
     expect(await airflow.ownClears(0)).toMatchObject({ type: 'unavailable', reason });
     await airflow.close();
   });
+});
 
-  test('because Airflow is too old to filter it tells nothing, and holds nothing up', async () => {
+describe('an Airflow that is too old to filter its log', () => {
+  test('tells nothing of a run, and holds nothing up', async () => {
     const reply = () => HttpResponse.json({ title: 'Bad Request', status: 400, detail: 'x' }, { status: 400 });
     expect(await trailOf({ version: '2.8.4', rows: [], reply })).toMatchObject({ type: 'found', isComplete: false });
+  });
+
+  test('does not show which clears are ours', async () => {
+    const reply = () => HttpResponse.json({ title: 'Bad Request', status: 400, detail: 'x' }, { status: 400 });
+    const { airflow } = airflowWith({ version: '2.8.4', rows: [], reply });
+    expect(await airflow.ownClears(0)).toMatchObject({ type: 'unavailable', reason: 'forbidden' });
+    await airflow.close();
   });
 });
 

@@ -74,9 +74,11 @@ async function judge(mutant: Mutant): Promise<boolean> {
   }
 }
 
+const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+if (chosen.length === 0) throw new Error(`no fault has "${values.only}" in its name`);
 say('| fault | noticed by | after |\n|---|---|---|');
 let survivors = 0;
-for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
+for (const mutant of chosen) {
   if (!(await judge(mutant))) survivors += 1;
 }
 say(survivors === 0 ? 'All are noticed.' : `${survivors} survived.`);

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { JOURNAL_MAX_AGE_MS, JOURNAL_MAX_ENTRIES, type RunStore } from '../../src/store/port.ts';
 import { openDatabase, SCHEMA_VERSION } from '../../src/store/sqlite/database.ts';
+import { openDatabaseFile } from '../../src/store/sqlite/database-file.ts';
 import { fileSystemWarnings } from '../../src/store/sqlite/setup-warnings.ts';
 import { createSqliteStore } from '../../src/store/sqlite.ts';
 import { journalEntry } from '../support/journal-entries.ts';
@@ -390,17 +391,124 @@ describe('the file', () => {
 
   test('a lock that another process does not give back: writes reject, reads work', async () => {
     const store = await open();
-    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    const version = (await store.compareAndSwap(RUN, 0, confirmingRecord())) ?? 0;
     const other = new DatabaseSync(file());
     other.exec('BEGIN IMMEDIATE');
-    await expect(store.compareAndSwap(RUN, 1, null)).rejects.toMatchObject({
+    await expect(store.compareAndSwap(RUN, version, null)).rejects.toMatchObject({
       code: 'store_unavailable',
       message: expect.stringContaining('locked by another process'),
     });
     expect(await store.load(RUN)).not.toBeNull();
     other.exec('ROLLBACK');
     other.close();
-    expect(await store.compareAndSwap(RUN, 1, null)).not.toBeNull();
+    expect(await store.compareAndSwap(RUN, version, null)).not.toBeNull();
+  });
+});
+
+describe('a file that is taken away while it is open', () => {
+  const DELETIONS: readonly [name: string, paths: () => readonly string[]][] = [
+    ['deleted', () => ['', '-wal', '-shm'].map((suffix) => file() + suffix)],
+    ['deleted without its log', () => [file()]],
+    ['deleted with its directory', () => [directory]],
+  ];
+  const remove = (paths: readonly string[]) => {
+    for (const path of paths) rmSync(path, { recursive: true });
+  };
+
+  test.each(DELETIONS)(
+    '%s: what is written from then on is in a new one, which knows nothing else',
+    async (_, paths) => {
+      const store = await open();
+      const lost = await store.compareAndSwap(RUN, 0, confirmingRecord());
+      await store.advanceMark('memory_begins', NOW_MS);
+      remove(paths());
+      expect(await store.compareAndSwap(RUN, lost ?? 0, confirmingRecord({ checks: 1 }))).toBeNull();
+      expect(await store.compareAndSwap(runAt(1), 0, confirmingRecord(runAt(1)))).not.toBeNull();
+      expect(await store.readMark('memory_begins')).toBeNull();
+      expect(statSync(file()).mode & 0o077).toBe(0);
+      const restarted = await open();
+      expect(await restarted.load(RUN)).toBeNull();
+      expect((await restarted.load(runAt(1)))?.value).toEqual(confirmingRecord(runAt(1)));
+    },
+  );
+
+  test.each(DELETIONS)('%s: all who share it go on in the same new one', async (_, paths) => {
+    const stores = [await open(), await open(), await open()];
+    for (const [at, store] of stores.entries()) await store.compareAndSwap(runAt(at), 0, confirmingRecord(runAt(at)));
+    remove(paths());
+    for (const [at, store] of stores.entries())
+      expect(await store.compareAndSwap(runAt(10 + at), 0, confirmingRecord(runAt(10 + at)))).not.toBeNull();
+    for (const store of [...stores, await open()])
+      expect((await store.list(null, 9)).records.map(({ value }) => value.dagRunId)).toEqual([
+        'run-10',
+        'run-11',
+        'run-12',
+      ]);
+    expect(withFile((database) => database.prepare('PRAGMA integrity_check').get())).toEqual({ integrity_check: 'ok' });
+  });
+
+  test('an older one in its place counts, and no version of the newer one fits it', async () => {
+    const store = await open();
+    const old = await store.compareAndSwap(RUN, 0, confirmingRecord());
+    const backup = join(directory, 'backup.db');
+    withFile((database) => database.exec(`VACUUM INTO '${backup}'`));
+    const latest = await store.compareAndSwap(RUN, old ?? 0, confirmingRecord({ checks: 1 }));
+    renameSync(backup, file());
+    expect(await store.compareAndSwap(RUN, latest ?? 0, confirmingRecord({ checks: 2 }))).toBeNull();
+    expect(await store.load(RUN)).toEqual({ version: old, value: confirmingRecord() });
+    expect(await store.compareAndSwap(RUN, old ?? 0, confirmingRecord({ checks: 3 }))).toBeGreaterThan(latest ?? 0);
+  });
+
+  test('moved: what stays open does not spoil what others have put in its place', async () => {
+    const store = await open();
+    await store.compareAndSwap(RUN, 0, confirmingRecord());
+    for (const suffix of ['', '-wal', '-shm']) renameSync(file() + suffix, `${file()}.old${suffix}`);
+    const other = await open();
+    await other.compareAndSwap(runAt(1), 0, confirmingRecord(runAt(1)));
+    await store.close();
+    expect(existsSync(`${file()}-wal`)).toBe(true);
+    expect((await (await open()).load(runAt(1)))?.value).toEqual(confirmingRecord(runAt(1)));
+  });
+
+  test('in the middle of a write: nobody is told that it is stored', () => {
+    const held = openDatabaseFile(directory);
+    const write = (work: () => void) => () =>
+      held.transaction(() => {
+        held.tables().statements.advanceMark('watched', NOW_MS);
+        work();
+      });
+    expect(write(() => rmSync(file()))).toThrow(expect.objectContaining({ code: 'store_unavailable' }));
+    expect(existsSync(file())).toBe(false);
+    expect(write(() => {})).not.toThrow();
+    expect(withFile((database) => database.prepare('SELECT name FROM marks').all())).toEqual([{ name: 'watched' }]);
+    held.close();
+  });
+
+  test('and cannot be opened anew: rejects until it can', async () => {
+    const where = join(directory, 'data');
+    const store = await open(where);
+    rmSync(where, { recursive: true });
+    writeFileSync(where, 'in the way');
+    for (const call of [() => store.compareAndSwap(RUN, 0, confirmingRecord()), () => store.load(RUN)])
+      await expect(call()).rejects.toMatchObject({
+        code: 'store_unavailable',
+        message: expect.stringContaining(where),
+      });
+    rmSync(where);
+    expect(await store.compareAndSwap(RUN, 0, confirmingRecord())).not.toBeNull();
+    expect(await store.load(RUN)).not.toBeNull();
+  });
+
+  test('who follows the journal is told of what comes after', async () => {
+    const store = await open();
+    for (let at = 0; at < 3; at += 1)
+      await store.compareAndSwap(runAt(at), 0, confirmingRecord(runAt(at)), [journalEntry({ atMs: NOW_MS })]);
+    const { head } = await store.readJournalAfter('0', 10);
+    remove([file()]);
+    await store.compareAndSwap(RUN, 0, confirmingRecord(), [journalEntry({ atMs: NOW_MS + 1 })]);
+    const tail = await store.readJournalAfter(head, 10);
+    expect(tail.entries.map(({ entry }) => entry.atMs)).toEqual([NOW_MS + 1]);
+    expect((await store.readJournalAfter(tail.head, 10)).entries).toEqual([]);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { ClearAnswered } from '../event.ts';
 import { type RecordIn, type RunRecord, sameFingerprint } from '../record.ts';
 import type { Rules } from '../rules.ts';
-import { cleared, hadNoEffect } from './clear.ts';
+import { cleared, hadNoEffect, pastSendByMs } from './clear.ts';
 import { end } from './end.ts';
 import { become, type Transition, unchanged } from './result.ts';
 import { giveUp, nextLookMs } from './steps.ts';
@@ -26,8 +26,7 @@ export function onClearAnswered(record: RunRecord, event: ClearAnswered, rules: 
     case 'not_applied': {
       const checks = record.checks + 1;
       const waitMs = nextLookMs(checks, rules.timing.sweepIntervalMs, outcome.retryAfterMs);
-      // Nobody sends under this swap any more, so that no request is under way.
-      const sendByMs = nowMs - rules.timing.clearOutcomeMs;
+      const sendByMs = pastSendByMs(rules, nowMs);
       return become({ ...record, checks, sendByMs, dueAtMs: nowMs + waitMs }, 'retry_scheduled', 'clear_not_applied');
     }
     case 'rehearsed':

@@ -3,10 +3,9 @@ import type { PreviousAttempt, RecordIn, RunRecord } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { withFailure } from './failures.ts';
 import { commonOf, withHistory } from './fields.ts';
-import { putOff } from './paused.ts';
-import { become, type Transition, unchanged } from './result.ts';
+import { become, type Transition } from './result.ts';
 import { giveUp, judgeRecord, refuse } from './steps.ts';
-import { startWatching } from './watch.ts';
+import { clearsShown, startWatching } from './watch.ts';
 
 type Plan = Pick<RecordIn<'clearing'>, 'fingerprint' | 'wasFailed' | 'mode' | 'failureClass'>;
 
@@ -25,11 +24,11 @@ export function startClear(record: RecordIn<'waiting'>, plan: Plan, rules: Rules
  * Sends the clear of a retry that is spent already: the request before it is known not to have worked. It may be long
  * since then, so that the policy has its say once more.
  */
-export function repeatClear(record: RecordIn<'clearing'>, mode: Plan['mode'], rules: Rules, nowMs: number): Transition {
+export function repeatClear(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
   const current = withFailuresMeanwhile(record, rules, nowMs);
   const judgement = judgeRecord(unspent(current), rules, nowMs);
   if (!judgement.retry) return refuse(current, judgement, record.fingerprint, rules, nowMs);
-  const { fingerprint, wasFailed, failureClass, failuresMeanwhile } = current;
+  const { fingerprint, wasFailed, failureClass, failuresMeanwhile, mode } = current;
   return sendClear(current, { fingerprint, wasFailed, failureClass, failuresMeanwhile, mode }, rules, nowMs);
 }
 
@@ -97,15 +96,18 @@ export function cleared(
 
 /**
  * The orchestrator accepted the clear and the run is as before. Clearing only failed tasks can match nothing (after a
- * Dag-run time-out they are skipped): then all tasks are cleared, on the same retry. Anything else needs a person.
+ * Dag-run time-out they are skipped): then all tasks are to be cleared, on the same retry, which the next look decides
+ * like any repeat: people may have had their say since. Anything else needs a person.
  */
 export function hadNoEffect(record: RecordIn<'clearing'>, rules: Rules, nowMs: number): Transition {
   if (record.mode !== 'from_failure') return giveUp(record, 'clear_had_no_effect', record.fingerprint, rules, nowMs);
-  // A person holds the run: nothing is sent, and the next look finds the same.
-  if (record.held !== null) return unchanged(record, 'held', 'held_by_operator');
-  if (rules.pause !== null) return putOff(record, rules, nowMs);
-  const repeated = repeatClear(record, 'all_tasks', rules, nowMs);
-  return repeated.command === null ? repeated : { ...repeated, reason: 'retrying_all_tasks' };
+  const next = { ...record, mode: 'all_tasks', sendByMs: pastSendByMs(rules, nowMs), dueAtMs: nowMs } as const;
+  return become(next, 'retry_scheduled', 'retrying_all_tasks');
+}
+
+/** The `sendByMs` of a swap under which nobody sends any more: no request is under way. */
+export function pastSendByMs({ timing }: Rules, nowMs: number): number {
+  return nowMs - timing.clearOutcomeMs;
 }
 
 /** The same, found only when the attempt that should have started was looked at. */
@@ -121,7 +123,7 @@ export function foundUnchanged(
     phase: 'clearing',
     attempt: Math.max(1, record.attempt - 1),
     // Nothing was cleared, so callbacks go on carrying the number they carried before.
-    clearNumber: record.clearNumber === null ? null : Math.max(0, record.clearNumber - 1),
+    clearNumber: record.clearNumber === null ? null : Math.max(0, record.clearNumber - clearsShown(previous)),
     dueAtMs: nowMs,
     sendByMs: nowMs,
     mode: previous.mode ?? 'all_tasks',

@@ -8,7 +8,7 @@ import { MAX_FAILURES } from './fields.ts';
 import { become, type Transition, tellHeld, unchanged } from './result.ts';
 import { judgeRecord, nextRetryAtMs, refuse } from './steps.ts';
 import { watchFrom } from './watch.ts';
-import { attemptDuringClear, isOfEarlierAttempt, knownStartMs } from './which-attempt.ts';
+import { attemptDuringClear, isOfEarlierAttempt, isOfRestart, knownStartMs } from './which-attempt.ts';
 
 /** A failure of a run that has a record. Duplicates and callbacks of earlier attempts change nothing. */
 export function onFailureReported(record: RunRecord, event: FailureReported, rules: Rules, nowMs: number): Transition {
@@ -34,9 +34,7 @@ type PendingRecord = RecordIn<'confirming'> | RecordIn<'waiting'>;
 function whilePending(record: PendingRecord, event: FailureReported, rules: Rules, nowMs: number): Transition {
   const startMs = knownStartMs(record);
   const { startedAtMs } = event.evidence;
-  if (startMs !== null && startedAtMs !== null && startedAtMs > startMs) {
-    return restartHasFailed(record, startMs, event, rules, nowMs);
-  }
+  if (startedAtMs !== null && isOfRestart(record, startedAtMs)) return restartHasFailed(record, event, rules, nowMs);
   // What came before is not known where the record was lost; that the attempt began later is.
   if (startMs !== null && startedAtMs !== null && startedAtMs < startMs) {
     return unchanged(record, 'stale', 'earlier_attempt');
@@ -58,15 +56,9 @@ function whilePending(record: PendingRecord, event: FailureReported, rules: Rule
 }
 
 /** A person restarted the run before we did, and the first that is heard of it is that it has failed again. */
-function restartHasFailed(
-  record: PendingRecord,
-  startMs: number,
-  event: FailureReported,
-  rules: Rules,
-  nowMs: number,
-): Transition {
+function restartHasFailed(record: PendingRecord, event: FailureReported, rules: Rules, nowMs: number): Transition {
   const seen = record.phase === 'waiting' ? record.fingerprint : null;
-  const fingerprint = seen ?? { queuedAtMs: null, startedAtMs: startMs, endedAtMs: null };
+  const fingerprint = seen ?? { queuedAtMs: null, startedAtMs: knownStartMs(record), endedAtMs: null };
   const previous: PreviousAttempt = { fingerprint, wasFailed: true, mode: null };
   const reason = 'restarted_by_person';
   const watched = watchFrom(record, { startedBy: 'person', previous, failures: [], reason }, rules, nowMs);

@@ -32,10 +32,10 @@ export function observedClearing(
   if (isTooLate) return giveUp(record, 'max_duration_reached', seen.fingerprint, rules, nowMs);
   if (evidence === undefined) return notSeen(record, null, rules, nowMs);
   // It may be long since the retry was spent: people have their say as before the first request.
-  const stop = stopOf(record, evidence);
+  const stop = stopOf(record, evidence, seen.fingerprint);
   if (stop !== null) return stopped(record, seen, stop, rules, nowMs);
   // The run is as it was: whatever the log shows, none of it has started an attempt.
-  return repeatClear({ ...record, logOffset: logOffsetNow(record, evidence) }, record.mode, rules, nowMs);
+  return repeatClear({ ...record, logOffset: logOffsetNow(record, evidence) }, rules, nowMs);
 }
 
 function notSeen(record: RecordIn<'clearing'>, retryAfterMs: number | null, rules: Rules, nowMs: number): Transition {

@@ -84,7 +84,7 @@ function clearWhenDue(
   if (!judgement.retry) return refuse(record, judgement, seen.fingerprint, rules, nowMs);
   // Nobody could ask, or this moment is a little later than the one at which it did not seem necessary.
   if (evidence === undefined) return unavailable(record, null, rules, nowMs);
-  const stop = stopOf(record, evidence);
+  const stop = stopOf(record, evidence, seen.fingerprint);
   if (stop !== null) return stopped(record, seen, stop, rules, nowMs);
   const verdict = weigh(record, seen.fingerprint, evidence);
   if (verdict.type === 'contradicts') {

@@ -119,7 +119,8 @@ function whyNoRetry(record: RunRecord): Reason {
 }
 
 /** More retries than the policy allows, up to its limit; a run that was given up is taken up again. */
-function grant(record: RunRecord, noted: RunRecord, { retries }: Operated, rules: Rules, nowMs: number): Transition {
+function grant(record: RunRecord, noted: RunRecord, event: Operated, rules: Rules, nowMs: number): Transition {
+  const { retries, askedAtMs = nowMs } = event;
   // More from now on, also where a lowered cap has left the run with more spent than it may.
   const short = Math.max(0, record.retriesUsed - rules.policy.maxRetries - record.granted);
   const granted = { ...noted, granted: record.granted + retries + short };
@@ -128,10 +129,10 @@ function grant(record: RunRecord, noted: RunRecord, { retries }: Operated, rules
     const maxRetries = Math.min(record.maxRetries + retries, rules.policy.maxRetriesLimit);
     return become({ ...granted, maxRetries }, 'already_scheduled', 'granted_by_operator');
   }
-  return become(takenUpAgain(granted, rules, nowMs), 'retry_scheduled', 'granted_by_operator');
+  return become(takenUpAgain(granted, askedAtMs, rules, nowMs), 'retry_scheduled', 'granted_by_operator');
 }
 
-function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<'confirming'> {
+function takenUpAgain(record: RunRecord, askedAtMs: number, rules: Rules, nowMs: number): RecordIn<'confirming'> {
   const common = commonOf(record);
   const fingerprint = record.phase === 'giving_up' || record.phase === 'gave_up' ? record.fingerprint : null;
   const ids = [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)];
@@ -143,7 +144,7 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
     countIs: 'checked',
     earlierCount: null,
     // The person's word counts more than what the failures said; their late callbacks are still known.
-    failures: [wanted(rules, nowMs)],
+    failures: [wanted(rules, askedAtMs)],
     earlierFailureIds: ids.slice(-MAX_EARLIER_FAILURE_IDS),
     // The time that retries may take begins anew, and another give-up is another alert.
     firstFailedAtMs: nowMs,
@@ -157,9 +158,9 @@ function takenUpAgain(record: RunRecord, rules: Rules, nowMs: number): RecordIn<
   return { ...next, maxRetries: judgeRecord(next, rules, nowMs).maxRetries };
 }
 
-function wanted({ policy }: Rules, nowMs: number): Failure {
+function wanted({ policy }: Rules, askedAtMs: number): Failure {
   return {
-    id: `${TAKEN_UP}${nowMs}`,
+    id: `${TAKEN_UP}${askedAtMs}`,
     taskId: null,
     mapIndex: null,
     tryNumber: null,
@@ -167,7 +168,7 @@ function wanted({ policy }: Rules, nowMs: number): Failure {
     exceptionType: null,
     message: 'taken up again by an operator',
     failureClass: policy.retryOn[0] ?? 'task_error',
-    failedAtMs: nowMs,
+    failedAtMs: askedAtMs,
     logUrl: null,
     refused: false,
   };

@@ -1,5 +1,5 @@
 import type { StateLost } from '../event.ts';
-import type { RecordIn } from '../record.ts';
+import type { PreviousAttempt, RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import type { RunKey } from '../run-key.ts';
 import { freshFields, withHistory } from './fields.ts';
@@ -13,7 +13,7 @@ import { giveUp } from './steps.ts';
  */
 export function onStateLost(
   key: RunKey,
-  { problem, detail, clears }: StateLost,
+  { problem, detail, clears, earlierUntilMs }: StateLost,
   rules: Rules,
   nowMs: number,
 ): Transition {
@@ -26,6 +26,7 @@ export function onStateLost(
     retriesUsed: clears,
     clearsSent: clears,
     maxRetries: rules.policy.maxRetries,
+    previous: earlierUntilMs === undefined ? null : beganBy(earlierUntilMs),
     history: withHistory(fields.history, {
       atMs: nowMs,
       type: 'state_lost',
@@ -40,4 +41,9 @@ export function onStateLost(
   };
   if (problem === 'unreadable') return giveUp({ ...lost, history: [] }, 'state_lost', null, rules, nowMs, detail);
   return become(lost, 'retry_scheduled', 'state_lost');
+}
+
+/** All that is known of the attempt before it. */
+function beganBy(startedAtMs: number): PreviousAttempt {
+  return { fingerprint: { queuedAtMs: null, startedAtMs, endedAtMs: null }, wasFailed: true, mode: null };
 }

@@ -110,9 +110,11 @@ export function giveUp(
 }
 
 /** Who has ended this attempt by hand; null also where an operator has taken the run up again since. */
-export function stopOf(record: RunRecord, { stop }: Evidence): Stop | null {
+export function stopOf(record: RunRecord, { stop }: Evidence, { queuedAtMs, startedAtMs }: Fingerprint): Stop | null {
   const takenUpAtMs = record.failures.find(({ id }) => id.startsWith(TAKEN_UP))?.failedAtMs ?? Number.NEGATIVE_INFINITY;
-  return stop !== undefined && stop.atMs > takenUpAtMs ? stop : null;
+  if (stop === undefined || stop.atMs <= takenUpAtMs) return null;
+  const beganAtMs = queuedAtMs ?? startedAtMs;
+  return stop.isCleared && (beganAtMs === null || stop.atMs <= beganAtMs) ? null : stop;
 }
 
 /**

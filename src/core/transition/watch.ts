@@ -26,8 +26,7 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
     ...common,
     phase: 'watching',
     attempt: record.attempt + 1,
-    // What callbacks carry once a run that had failed has been cleared; unknown stays unknown.
-    clearNumber: start.previous.wasFailed && common.clearNumber !== null ? common.clearNumber + 1 : common.clearNumber,
+    clearNumber: common.clearNumber === null ? null : common.clearNumber + clearsShown(start.previous),
     earlierFailureIds: [...common.earlierFailureIds, ...common.failures.map((failure) => failure.id)].slice(
       -MAX_EARLIER_FAILURE_IDS,
     ),
@@ -45,6 +44,15 @@ export function watchFrom(record: RunRecord, start: Start, rules: Rules, nowMs: 
     startedBy: start.startedBy,
     checks: 0,
   };
+}
+
+/**
+ * How many clears it takes, at least, from this attempt to the next one: callbacks carry their number. What ran may have
+ * been cleared without one; what never started may only have been ended once more (Airflow 2), and had no callbacks.
+ */
+export function clearsShown({ fingerprint, wasFailed }: PreviousAttempt): 0 | 1 {
+  const isMarked = fingerprint.queuedAtMs !== null || fingerprint.startedAtMs !== null;
+  return wasFailed && isMarked ? 1 : 0;
 }
 
 /** What a person has restarted: how the run was seen before, how it is seen now, and what has been reported since. */

@@ -25,6 +25,14 @@ export function knownStartMs(record: RecordIn<'confirming'> | RecordIn<'waiting'
   return seen === null ? record.attemptStartedAtMs : seen.startedAtMs;
 }
 
+/** Whether an attempt that began then came after the one whose failure is being dealt with. */
+export function isOfRestart(record: RecordIn<'confirming'> | RecordIn<'waiting'>, startedAtMs: number): boolean {
+  const seen = record.phase === 'waiting' ? record.fingerprint : null;
+  // A run that was ended while it was queued has an end and no start, which a callback could tell.
+  const beganByMs = knownStartMs(record) ?? seen?.endedAtMs ?? null;
+  return beganByMs !== null && startedAtMs > beganByMs;
+}
+
 /** Which attempt a callback is of that came while a clear is under way; null where it does not tell. */
 export function attemptDuringClear(
   record: RecordIn<'clearing'>,

@@ -60,6 +60,9 @@ export async function readOwnClears(deps: AuditDeps, sinceMs: number, limit: Tim
   const since = { owner: deps.ourName, after: new Date(sinceMs).toISOString() };
   const found = await readRows(deps, EVENTS_OF_OUR_CLEARS, since, MAX_PAGES_OF_CLEARS, limit);
   if (found.type === 'unavailable') return found;
+  // Nothing found is not nothing there, and it will not pass by itself.
+  if (!found.isComplete && found.rows.length === 0)
+    return unavailable('forbidden', 'an Airflow before 2.9 cannot tell them from the rest of its audit log');
   const clears: OwnClear[] = [];
   for (const row of found.rows.toReversed()) {
     const key = row.owner === deps.ourName && row.when >= sinceMs ? clearedRun(row) : null;
@@ -86,8 +89,8 @@ export async function readRows(
     const query = { ...filters, included_events: included, ...paging };
     const { name, result } = await client.call({ api, method: 'GET', segments: ['eventLogs'], query }, limit);
     if (result.type === 'answer' && result.status === 404) versions.doubt();
-    // Before 2.9 it knows no such filters: the log is there, but nothing can be told by it.
-    if (result.type === 'answer' && result.status === 400 && api === 'v1')
+    // Before 2.9 it knows no such filters: the log is there, but nothing can be told by it. A proxy's page tells nothing.
+    if (result.type === 'answer' && result.status === 400 && api === 'v1' && result.json !== undefined)
       return { type: 'rows', rows, isComplete: false };
     if (result.type === 'failure') return toUnavailable(name, result);
     if (result.status !== 200) return toUnreadable(name, result);

@@ -4,15 +4,17 @@ import { DagainError, type ErrorCode } from '../../core/errors.ts';
 const SqliteError = z.object({ errcode: z.int() });
 const SystemError = z.object({ code: z.string() });
 
+const REPLACE = 'restore a backup or move the file away, with its -wal and -shm (its runs are lost)';
+
 /** SQLite's primary result codes (https://sqlite.org/rescode.html), and what to do about each. */
 const ADVICE: ReadonlyMap<number, readonly [code: ErrorCode, advice: string]> = new Map([
   [5, ['store_unavailable', 'is locked by another process: end the one that does not belong there']],
   [8, ['store_unavailable', 'cannot be written: make the file and its directory writable for this user']],
   [10, ['store_unavailable', 'cannot be read or written: look at the disk and at the limits of this process']],
-  [11, ['store_corrupt', 'is damaged: stop the service, restore a backup or move the file away (its runs are lost)']],
+  [11, ['store_corrupt', `is damaged: stop the service, ${REPLACE}`]],
   [13, ['store_unavailable', 'cannot grow, the disk is full: free some space']],
   [14, ['store_unavailable', 'cannot be opened: DAGAIN_DATA_DIR must be a directory that this user may write to']],
-  [26, ['store_corrupt', 'is not a database: restore a backup or move the file away (its runs are lost)']],
+  [26, ['store_corrupt', `is not a database: ${REPLACE}`]],
 ]);
 
 const SYSTEM_CODES: ReadonlyMap<string, number> = new Map([

@@ -58,6 +58,7 @@ export function openJournal(database: DatabaseSync): JournalTable {
   const after = database.prepare('SELECT id, entry FROM journal WHERE id > ? ORDER BY id LIMIT ?');
   const oldest = database.prepare('SELECT id, at_ms FROM journal ORDER BY id LIMIT 1');
   const last = database.prepare('SELECT max(id) AS id FROM journal');
+  const lastId = () => HeadRow.parse(last.get()).id ?? 0;
 
   function append({ atMs, dagId, dagRunId, text }: EncodedEntry): void {
     const { id } = Row.pick({ id: true }).parse(insert.get(atMs, dagId, dagRunId, text));
@@ -69,9 +70,8 @@ export function openJournal(database: DatabaseSync): JournalTable {
   /** The first id is 1, and what is dropped for its age leaves the journal short. */
   function begins(): number | null {
     const first = OldestRow.parse(oldest.get());
-    const { id: lastId } = HeadRow.parse(last.get());
-    if (first === undefined || lastId === null || first.id === 1) return null;
-    return lastId - first.id < JOURNAL_MAX_ENTRIES - DROPPED_EVERY - 1 ? null : first.at_ms;
+    if (first === undefined || first.id === 1) return null;
+    return lastId() - first.id < JOURNAL_MAX_ENTRIES - DROPPED_EVERY - 1 ? null : first.at_ms;
   }
 
   return {
@@ -87,9 +87,11 @@ export function openJournal(database: DatabaseSync): JournalTable {
       return { entries: rows.slice(0, limit).flatMap(keptEntry), next: next === undefined ? null : String(next.id) };
     },
     begins,
-    head: () => String(HeadRow.parse(last.get()).id ?? 0),
+    head: () => String(lastId()),
     readAfter(head, limit) {
-      const rows = Rows.parse(after.all(idOf(head), Math.max(0, limit)));
+      // A place that is not reached yet is from another file, in place of which this one has come.
+      const from = idOf(head) > lastId() ? 0 : idOf(head);
+      const rows = Rows.parse(after.all(from, Math.max(0, limit)));
       return { entries: rows.flatMap(keptEntry), head: String(rows.at(-1)?.id ?? head) };
     },
   };

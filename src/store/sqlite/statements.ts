@@ -47,7 +47,10 @@ export function prepareStatements(database: DatabaseSync): Statements {
     'UPDATE runs SET version = ?, due_ms = ?, record = ? WHERE dag_id = ? AND dag_run_id = ?',
   );
   const remove = database.prepare('DELETE FROM runs WHERE dag_id = ? AND dag_run_id = ?');
-  const next = database.prepare('UPDATE sequence SET version = version + 1 RETURNING version');
+  // In microseconds of the clock, so that versions never go back where an older file, or none, takes this one's place.
+  const next = database.prepare(
+    "UPDATE sequence SET version = max(version + 1, CAST(unixepoch('subsec') * 1000000 AS INTEGER)) RETURNING version",
+  );
   const touch = database.prepare('UPDATE sequence SET version = version');
   const due = database.prepare(
     `SELECT ${columns} FROM runs WHERE due_ms <= ? ORDER BY due_ms, dag_id, dag_run_id LIMIT ?`,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { RunEvent } from '../../../src/core/event.ts';
-import type { RecordIn, RunRecord } from '../../../src/core/record.ts';
+import type { Fingerprint, RecordIn, RunRecord } from '../../../src/core/record.ts';
 import { BUILT_IN_TIMING } from '../../../src/core/rules.ts';
 import { nextRegularLookMs } from '../../../src/core/transition/watch-times.ts';
 import { transition } from '../../../src/core/transition.ts';
@@ -12,6 +12,7 @@ import {
   gaveUpRecord,
   RUN,
   waitingRecord,
+  watchingRecord,
 } from '../../support/records.ts';
 import { rulesWith } from '../policies.ts';
 import {
@@ -71,7 +72,10 @@ describe('spending a retry', () => {
 });
 
 describe('an attempt that a person has set to failed', () => {
-  const look = { ...seen('failed'), evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS } } };
+  const look = {
+    ...seen('failed'),
+    evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS, isCleared: false } },
+  };
 
   test('is not retried, whatever its tasks have reported, and whoever did it needs no alert', () => {
     const { next, command, reason } = decide(waitingRecord(), look);
@@ -90,7 +94,7 @@ describe('an attempt that a person has set to failed', () => {
     const settled = decide(taken as RunRecord, look, DUE_MS).next as RunRecord;
     expect(settled).toMatchObject({ phase: 'waiting' });
     expect(decide(settled, look, DUE_MS + DAY_MS / 2).command).toBe('send_clear');
-    const again = { ...look, evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS + 2 } } };
+    const again = { ...look, evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS + 2, isCleared: false } } };
     expect(decide(settled, again, DUE_MS + DAY_MS / 2).reason).toBe('stopped_by_person');
   });
 
@@ -164,7 +168,10 @@ describe('a clear that came to nothing', () => {
   };
 
   test('is not sent again once a person has set the run to failed', () => {
-    const look = { ...seen('failed'), evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS } } };
+    const look = {
+      ...seen('failed'),
+      evidence: { ...AGREES, stop: { by: 'anna', atMs: FAILED_AT_MS, isCleared: false } },
+    };
     expect(decide(waits(), look)).toMatchObject({ command: null, next: { reason: 'stopped_by_person' } });
   });
 
@@ -290,13 +297,46 @@ describe('no answer from the orchestrator after a clear of unknown outcome', () 
   });
 });
 
+describe('a person sets the run to failed while a clear of ours is under way that comes to nothing', () => {
+  const beganAtMs = FINGERPRINT.queuedAtMs ?? 0;
+  const look = (fingerprint: Fingerprint, stoppedAtMs: number) => {
+    const stop = { by: 'anna', atMs: stoppedAtMs, isCleared: true };
+    const record = clearingRecord({ fingerprint });
+    return decide(record, { ...seen('failed', fingerprint), evidence: { ...AGREES, stop } });
+  };
+
+  test('it is not sent again', () => {
+    expect(look(FINGERPRINT, beganAtMs + 1)).toMatchObject({
+      command: null,
+      next: { reason: 'stopped_by_person' },
+    });
+  });
+
+  test('what was stopped before this attempt, or may have been, does not count', () => {
+    expect(look(FINGERPRINT, beganAtMs)).toMatchObject({ command: 'send_clear' });
+    const unstarted = { queuedAtMs: null, startedAtMs: null, endedAtMs: FAILED_AT_MS };
+    expect(look(unstarted, FAILED_AT_MS)).toMatchObject({ command: 'send_clear' });
+  });
+});
+
 describe('a clear that changed nothing', () => {
   const accepted = clearAnswered({ type: 'accepted', run: seenRun('failed') });
 
-  test('of failed tasks only is followed by one of all tasks, on the same retry', () => {
+  test('of failed tasks only is followed by one of all tasks, on the same retry, once the run was looked at again', () => {
     const after = decide(clearingRecord({ mode: 'from_failure' }), accepted);
-    expect(after).toMatchObject({ command: 'send_clear', reason: 'retrying_all_tasks' });
-    expect(after.next).toMatchObject({ mode: 'all_tasks', retriesUsed: 1, clearsSent: 2 });
+    expect(after).toMatchObject({ command: null, reason: 'retrying_all_tasks', next: { dueAtMs: DUE_MS } });
+    const looked = decide(after.next as RunRecord, seen('failed'));
+    expect(looked).toMatchObject({ command: 'send_clear' });
+    expect(looked.next).toMatchObject({ mode: 'all_tasks', retriesUsed: 1, clearsSent: 2 });
+  });
+
+  test('is not followed by another where a person has set the run to failed since', () => {
+    const previous = { fingerprint: FINGERPRINT, wasFailed: true, mode: 'from_failure' } as const;
+    const after = decide(watchingRecord({ previous }), seen('failed'));
+    expect(after).toMatchObject({ command: null, next: { phase: 'clearing', mode: 'all_tasks', dueAtMs: DUE_MS } });
+    const stop = { by: 'anna', atMs: DUE_MS, isCleared: false };
+    const stopped = decide(after.next as RunRecord, { ...seen('failed'), evidence: { ...AGREES, stop } });
+    expect(stopped).toMatchObject({ command: null, next: { reason: 'stopped_by_person' } });
   });
 
   test('of all tasks needs a person', () => {

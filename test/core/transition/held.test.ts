@@ -30,9 +30,11 @@ describe('a run that a person holds', () => {
   test('sends no second clear when the first one had no effect', () => {
     const clearing = clearingRecord({ held, mode: 'from_failure' });
     const accepted = clearAnswered({ type: 'accepted', run: seenRun('failed') });
-    expect(decide(clearing, accepted)).toMatchObject({ next: clearing, command: null });
-    const resumed = decide({ ...clearing, held: null }, seen('failed'));
-    expect(resumed).toMatchObject({ command: 'send_clear', next: { mode: 'from_failure', clearsSent: 2 } });
+    const after = decide(clearing, accepted);
+    expect(after).toMatchObject({ command: null, next: { phase: 'clearing', held } });
+    expect(dueAtOf(after.next as RunRecord)).toBeNull();
+    const resumed = decide({ ...(after.next as RunRecord), held: null }, seen('failed'));
+    expect(resumed).toMatchObject({ command: 'send_clear', next: { mode: 'all_tasks', clearsSent: 2 } });
   });
 
   test('still takes in the answer to a clear that was under way', () => {

@@ -27,6 +27,16 @@ test.each([
     expect(after.next).toMatchObject({ phase: 'waiting', dueAtMs: lostAtMs + 45_000, retriesUsed: 0 });
 });
 
+test.each([
+  ['began before our clear is late', NOW_MS - 1, 'stale'],
+  ['began after it counts', NOW_MS + 1, 'retry_scheduled'],
+])('of a run that was found again a failure of an attempt that %s', (_what, startedAtMs, decision) => {
+  const lost = { type: 'state_lost', problem: 'missing', detail: '', clears: 1, earlierUntilMs: NOW_MS } as const;
+  const found = transition(RUN, null, lost, rulesWith(), NOW_MS).next;
+  expect(found).toMatchObject({ phase: 'watching', retriesUsed: 1 });
+  expect(transition(RUN, found, failed({}, { startedAtMs }), rulesWith(), NOW_MS)).toMatchObject({ decision });
+});
+
 test('what was given up for want of evidence is retried when an operator says so', () => {
   const untold: Evidence = {
     restarts: { type: 'untold', detail: 'forbidden' },

@@ -65,6 +65,26 @@ describe('an end that moves (Airflow 2)', () => {
   });
 });
 
+describe('a run that was ended while it was queued, and has no start', () => {
+  const unstarted = { ...FINGERPRINT, startedAtMs: null };
+  const waiting = waitingRecord({ fingerprint: unstarted, attemptStartedAtMs: null });
+  const reported = (attemptStartMs: number) =>
+    failed({ id: 'of another attempt', exceptionType: 'AirflowFailException' }, { startedAtMs: attemptStartMs });
+
+  test('an attempt that a callback tells a start of, after that end, is of a person’s restart', () => {
+    const after = next(waiting, reported(FAILED_AT_MS + 1));
+    expect(after).toMatchObject({
+      attempt: waiting.attempt + 1,
+      failures: [{ id: 'of another attempt' }],
+      previous: { fingerprint: unstarted },
+    });
+  });
+
+  test('one that began before it is not', () => {
+    expect(next(waiting, reported(FAILED_AT_MS))).toMatchObject({ attempt: waiting.attempt });
+  });
+});
+
 describe('a run that was cleared while it ran', () => {
   const interrupted = { fingerprint: running(FINGERPRINT), wasFailed: false, mode: 'all_tasks' } as const;
 
@@ -213,10 +233,11 @@ describe('the number of clears', () => {
 
   test('is taken back where the clear turns out to have had no effect', () => {
     const previous = { fingerprint: FINGERPRINT, wasFailed: true, mode: 'from_failure' } as const;
-    const again = next(watchingRecord({ clearNumber: 5, previous, attempt: 6 }), seen('failed')) as RunRecord;
+    const found = next(watchingRecord({ clearNumber: 5, previous, attempt: 6 }), seen('failed')) as RunRecord;
+    const again = next(found, seen('failed')) as RunRecord;
     expect(again).toMatchObject({ phase: 'clearing', mode: 'all_tasks', clearNumber: 4, attempt: 5 });
     const run = seenRun('queued', NEXT_ATTEMPT);
-    const watching = next(again, clearAnswered({ type: 'accepted', run }, 2)) as RunRecord;
+    const watching = next(again, clearAnswered({ type: 'accepted', run }, again.clearsSent)) as RunRecord;
     expect(watching).toMatchObject({ clearNumber: 5, attempt: 6 });
     expect(next(watching, reported(5))).toMatchObject({ phase: 'confirming' });
   });

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { freePort } from '../../support/free-port.ts';
 import { DAG_IDS, makeDagsFolder } from './dags-folder.ts';
 import { AIRFLOW_VERSIONS } from './settings.ts';
-import { type Airflow, freePort, startAirflow } from './start.ts';
+import { type Airflow, startAirflow } from './start.ts';
 
 const Callback = z.object({ dag_id: z.string(), task_id: z.string().optional(), try_number: z.int().optional() });
 const version = z.enum(AIRFLOW_VERSIONS).parse(process.argv[2] ?? AIRFLOW_VERSIONS[0]);

@@ -1,8 +1,8 @@
 import { constants, copyFile, mkdir, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from '../../support/free-port.ts';
 import { type AirflowApi, createAirflowApi } from './api.ts';
 import { type Component, startComponent } from './component.ts';
 import { installAirflow } from './install.ts';
@@ -154,13 +154,4 @@ function letReadersAndWritersWork(path: string): void {
 
 function ignoreExisting(error: unknown): void {
   if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === 'string') throw new Error('the system gave no port');
-  return address.port;
 }

@@ -16,9 +16,10 @@ interface GiveUp {
   readonly name: string;
   readonly key: string;
   readonly atMs: number;
-  readonly missing: Set<string>;
   /** The store has forgotten it. */
   isLost: boolean;
+  /** Whoever has reset the run does not want to hear of it. */
+  isWaived: boolean;
 }
 
 export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCheck {
@@ -46,7 +47,7 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     if (!isRebuilt && giveUps.some((one) => one.key === dedupeKey && !one.isLost)) {
       journal.violate('each give-up has a key of its own', `${name}: ${dedupeKey} again`);
     }
-    giveUps.push({ name, key: dedupeKey, atMs: nowMs(), missing: new Set(scenario.channels), isLost: false });
+    giveUps.push({ name, key: dedupeKey, atMs: nowMs(), isLost: false, isWaived: false });
     journal.count(`gave up: ${after.reason}`);
   }
 
@@ -54,9 +55,13 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
     journal.count(accepted.has(`${channel} ${dedupeKey}`) ? 'alerts: accepted again' : `alerts: ${kind}`);
     accepted.add(`${channel} ${dedupeKey}`);
     if (kind !== 'gave_up') return;
-    const meant = giveUps.findLast((one) => one.key === dedupeKey);
-    if (meant === undefined) journal.violate('no alert without a give-up', `${formatRunKey(key)}: ${dedupeKey}`);
-    meant?.missing.delete(channel);
+    if (!giveUps.some((one) => one.key === dedupeKey))
+      journal.violate('no alert without a give-up', `${formatRunKey(key)}: ${dedupeKey}`);
+  }
+
+  /** What was sent before a loss may have its answer after it, when the same give-up has come again. */
+  function isTold({ key, isWaived }: GiveUp): boolean {
+    return isWaived || scenario.channels.every((channel) => accepted.has(`${channel} ${key}`));
   }
 
   function onLoss(): void {
@@ -64,7 +69,7 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
   }
 
   function waive(name: string): void {
-    for (const one of giveUps) if (one.name === name) one.missing.clear();
+    for (const one of giveUps) if (one.name === name) one.isWaived = true;
   }
 
   return {
@@ -76,9 +81,7 @@ export function checkAlerts({ journal, nowMs, scenario }: CheckContext): AlertCh
       const isOperation = event.type === 'operating' || event.type === 'answered';
       if (isOperation && event.action === 'reset') waive(formatRunKey(event.key));
     },
-    owed: () =>
-      giveUps.filter(({ missing, isLost }) => missing.size > 0 && !isLost).map(({ name, key }) => `${name}: ${key}`),
-    hasToldSince: (name, sinceMs) =>
-      giveUps.some((one) => one.name === name && one.atMs >= sinceMs && one.missing.size === 0),
+    owed: () => giveUps.filter((one) => !isTold(one) && !one.isLost).map(({ name, key }) => `${name}: ${key}`),
+    hasToldSince: (name, sinceMs) => giveUps.some((one) => one.name === name && one.atMs >= sinceMs && isTold(one)),
   };
 }

@@ -64,6 +64,8 @@ export function checkCallbacks({ journal, model, nowMs, stored }: CheckContext):
   function beginningOf(key: RunKey, record: RunRecord): number {
     if (isGivenUp(record)) return (record.fingerprint?.startedAtMs ?? -1) + 1;
     if (record.phase !== 'watching' || record.startedBy !== 'dagain') return 0;
+    // Last seen running, it may have failed just before our clear; before Airflow 3.2 nothing tells that from the next failure.
+    if (record.previous?.wasFailed === false) return 0;
     const clears = model.clearsOf(key);
     const ours = clears.findLast(({ owner, stateBefore }) => owner === OUR_USER && stateBefore === 'failed')?.atMs ?? 0;
     // A person may have come in between our look and our clear; nobody has seen the attempt that ended so soon.

@@ -54,7 +54,10 @@ export function checkCounts(context: CheckContext): Watcher {
     const count = countOf(formatRunKey(key));
     // After a loss, a count that rests on a person's restart is confirmed by one.
     const isUnsure = record !== null && record.earlierCount !== null;
+    const { restartedAtMs } = count;
     if (record === null || isGivenUp(record) || isUnsure || stateBefore === 'success') open(count);
+    // Who calls a success a failure does not undo the restart before it.
+    count.restartedAtMs = restartedAtMs;
     if (restarted) Object.assign(count, { restartedAtMs: nowMs(), lastRestartMs: nowMs(), clearsSincePerson: 0 });
   }
 

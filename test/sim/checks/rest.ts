@@ -31,7 +31,10 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
   const { journal, model, nowMs, stored } = context;
   const knowledge = new Map<string, Knowledge>();
   const reportedAtMs = new Map<Callback, number>();
+  /** Which replica is about to do what an operator wants of a run, however long that takes. */
+  const operating = new Map<string, string>();
   let lostAtMs = -1;
+  let mayRead = true;
 
   function knownOf(key: RunKey): Knowledge {
     const name = formatRunKey(key);
@@ -51,6 +54,7 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
   }
 
   function watch(event: SimEvent): void {
+    if (event.type === 'rights') mayRead = event.areThere;
     if (event.type === 'reported') reportedAtMs.set(event.callback, nowMs());
     if (event.type === 'accepted') {
       const startMs = startOf(event.callback);
@@ -62,13 +66,15 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
     // What was only in the store is forgotten; what is in Airflow's audit log must still come to an end.
     if (event.type === 'store_lost') lostAtMs = nowMs();
     if (event.type === 'store_lost') for (const known of knowledge.values()) known.failures.clear();
+    if (event.type === 'operating') operating.set(formatRunKey(event.key), event.by);
+    if (event.type === 'answered') operating.delete(formatRunKey(event.key));
     // An operator's act takes effect between the two.
     const isOperator = event.type === 'operating' || event.type === 'answered';
     if (event.type === 'person' || isOperator) knownOf(event.key).personAtMs = nowMs();
     if (event.type !== 'swapped') return;
     const { key, before, after } = event;
     if (isAnotherGiveUp(before, after)) knownOf(key).isUnseen = isUnseen(key, after);
-    if (after === null) checkRemoval(key, before);
+    if (after === null && operating.get(formatRunKey(key)) !== event.by) checkRemoval(key, before);
     if (after === null) ended(key, before?.retriesUsed === 0 ? 'removed, nothing spent' : 'removed');
     else if (isAnotherGiveUp(before, after)) ended(key, after.reason);
   }
@@ -110,6 +116,8 @@ export function checkRest(context: CheckContext, keys: () => readonly RunKey[], 
   return {
     watch,
     unrest() {
+      // What the store has lost is looked for as soon as we may.
+      if (!mayRead) return 'our user may do nothing';
       const active = keys().find((key) => model.run(key) !== undefined && !isOver(model.run(key)));
       if (active !== undefined) return `${formatRunKey(active)} is ${model.stateOf(active)}`;
       const busy = keys().find((key) => !isAtRest(stored(key), model.run(key)));

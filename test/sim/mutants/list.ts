@@ -54,21 +54,12 @@ const CORE: readonly Mutant[] = [
     'if (isLater === true) {',
     'if (isLater !== false) {',
   ),
-  {
-    name: 'an unknown clear is repeated without a look',
-    patches: [
-      {
-        file: 'core/transition/clear-answered.ts',
-        search: "return unchanged(record, 'retry_scheduled', 'clear_outcome_unknown');",
-        replace: 'return repeatClear(record, record.mode, rules, nowMs);',
-      },
-      {
-        file: 'core/transition/clear-answered.ts',
-        search: 'import { cleared, hadNoEffect }',
-        replace: 'import { cleared, hadNoEffect, repeatClear }',
-      },
-    ],
-  },
+  mutant(
+    'an unknown clear is repeated whatever the look shows',
+    'core/transition/observed-clearing.ts',
+    "if (!isUntouched) return cleared(record, 'clear_confirmed_by_read', rules, nowMs);",
+    '',
+  ),
   mutant(
     'the outcome of a clear is not waited for',
     'core/transition/clear.ts',
@@ -198,8 +189,8 @@ const CORE: readonly Mutant[] = [
   mutant(
     'a person who sets the run to failed is not heeded',
     'core/transition/steps.ts',
-    'return stop !== undefined && stop.atMs > takenUpAtMs ? stop : null;',
-    'return null;',
+    'if (stop === undefined || stop.atMs <= takenUpAtMs) return null;',
+    'if (stop !== null) return null;',
   ),
   mutant(
     'a clear is repeated whatever has been said since',
@@ -277,7 +268,7 @@ const LOST_STATE: readonly Mutant[] = [
   ),
   mutant(
     'what we restarted is not looked for in the audit log',
-    'engine/memory.ts',
+    'engine/lost-runs.ts',
     'for (const clears of Map.groupBy(found.clears, ({ key }) => formatRunKey(key)).values()) {',
     'for (const clears of [] as (typeof found.clears)[]) {',
   ),
