@@ -122,8 +122,8 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
     test.each(casesOf(adoptions))('%s: a run that %s', async (adoption, shape) => {
       const run = runOf(adoption, shape);
       const { state, clearers, isKept } = ENDS[shape];
-      if (isKept) await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up', 200_000);
-      await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null, 150_000);
+      if (isKept) await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up');
+      await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null);
       if (!isKept && state === 'success') await sidecar.waitFor(...run, (view) => view === null);
       expect(await stage.clearers(...run)).toEqual(clearers);
     });

@@ -23,7 +23,7 @@ describe.each(chosenVersions())('dagain doctor at Airflow %s', (version) => {
     viewersPassword = await addViewer(stage);
     const { api } = stage.airflow;
     await api.trigger('fail_for_ever', 'doctor');
-    await api.waitForRun('fail_for_ever', 'doctor', (run) => run.state === 'failed', 200_000);
+    await api.waitForRun('fail_for_ever', 'doctor', (run) => run.state === 'failed');
   });
 
   afterAll(async () => {

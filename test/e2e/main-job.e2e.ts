@@ -37,7 +37,7 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
       });
 
     const finished = (dagId: string, id: string, state: 'success' | 'failed') =>
-      api.waitForRun(dagId, id, (run) => run.state === state && run.endedAt !== null, 200_000);
+      api.waitForRun(dagId, id, (run) => run.state === state && run.endedAt !== null);
 
     beforeAll(async () => {
       alerts = await startAlertReceiver();

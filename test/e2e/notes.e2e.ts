@@ -22,7 +22,7 @@ describe.each(chosenVersions())('Airflow %s shows on the run', (version) => {
 
   const noteOf = async (dagId: string, runId: string) => (await api.run(dagId, runId))?.note ?? '';
   const waitForNote = (dagId: string, runId: string, text: RegExp) =>
-    api.waitForRun(dagId, runId, ({ note }) => text.test(note ?? ''), 150_000);
+    api.waitForRun(dagId, runId, ({ note }) => text.test(note ?? ''));
 
   /** As the page of Airflow does it. */
   async function write(dagId: string, runId: string, note: string): Promise<void> {
@@ -69,7 +69,7 @@ describe.each(chosenVersions())('Airflow %s shows on the run', (version) => {
     sidecar = await start('off');
     const runId = 'off__2026-11-21T06:00:00+00:00';
     await api.trigger(FAILS_TWICE, runId);
-    await api.waitForRun(FAILS_TWICE, runId, ({ state }) => state === 'success', 150_000);
+    await api.waitForRun(FAILS_TWICE, runId, ({ state }) => state === 'success');
     await sidecar.waitFor(FAILS_TWICE, runId, (view) => view === null);
     expect(await noteOf(FAILS_TWICE, runId)).toBe('');
   });

@@ -43,14 +43,14 @@ describe.each(chosenVersions())('operators, on Airflow %s,', (version) => {
     const runId = 'paused__2026-11-21T06:00:00+00:00';
     await dagain('dags', 'pause', FAILS_TWICE, '--comment', 'upgrade of the warehouse', '--actor', 'anna');
     await api.trigger(FAILS_TWICE, runId);
-    await sidecar.waitFor(FAILS_TWICE, runId, (view) => view?.phase === 'waiting', 150_000);
+    await sidecar.waitFor(FAILS_TWICE, runId, (view) => view?.phase === 'waiting');
     await sidecar.waitForLog('paused_by_operator');
     const explained = await dagain('runs', 'explain', FAILS_TWICE, runId);
     expect(explained).toMatchObject({ verdict: 'paused', orchestrator: { status: 'found', state: 'failed' } });
     expect(JSON.stringify(explained['because'])).toContain('anna');
     expect(await stage.clearers(FAILS_TWICE, runId)).toEqual([]);
     await dagain('dags', 'resume', FAILS_TWICE, '--comment', 'done', '--actor', 'anna');
-    await api.waitForRun(FAILS_TWICE, runId, ({ state }) => state === 'success', 150_000);
+    await api.waitForRun(FAILS_TWICE, runId, ({ state }) => state === 'success');
     await sidecar.waitFor(FAILS_TWICE, runId, (view) => view === null);
     expect(await stage.clearers(FAILS_TWICE, runId)).toEqual([OURS, OURS]);
     // Of a run that is over the journal and Airflow's audit log tell.
@@ -70,9 +70,9 @@ describe.each(chosenVersions())('operators, on Airflow %s,', (version) => {
   test('grant a given-up run one more retry, and it is made', async () => {
     const runId = 'granted__2026-11-21T06:00:00+00:00';
     await api.trigger(FAILS, runId);
-    await sidecar.waitFor(FAILS, runId, (view) => view?.phase === 'gave_up', 150_000);
+    await sidecar.waitFor(FAILS, runId, (view) => view?.phase === 'gave_up');
     await dagain('runs', 'grant', FAILS, runId, '--retries', '1', '--comment', 'once more', '--actor', 'ben');
-    await sidecar.waitFor(FAILS, runId, (view) => view?.phase === 'gave_up' && view.retries_used === 3, 150_000);
+    await sidecar.waitFor(FAILS, runId, (view) => view?.phase === 'gave_up' && view.retries_used === 3);
     expect(await stage.clearers(FAILS, runId)).toEqual([OURS, OURS, OURS]);
     expect(await dagain('runs', 'explain', FAILS, runId)).toMatchObject({ verdict: 'gave_up' });
   });

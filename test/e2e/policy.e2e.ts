@@ -55,7 +55,7 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
   const alertsOf = ([dagId, runId]: Run) =>
     alerts.accepted.filter((alert) => alert.dag_id === dagId && alert.dag_run_id === runId);
   const ended = ([dagId, runId]: Run, state: 'success' | 'failed') =>
-    api.waitForRun(dagId, runId, (run) => run.state === state && run.endedAt !== null, 120_000);
+    api.waitForRun(dagId, runId, (run) => run.state === state && run.endedAt !== null);
   /** Resolves once all alerts are out and only the tombstone is left. */
   const gaveUp = ([dagId, runId]: Run): Promise<View | null> =>
     sidecar.waitFor(dagId, runId, (view) => view?.phase === 'gave_up');

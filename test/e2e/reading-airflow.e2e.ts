@@ -42,7 +42,7 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
   }
 
   async function failed({ dagId, dagRunId }: RunKey): Promise<void> {
-    await api.waitForRun(dagId, dagRunId, (run) => run.state === 'failed' && run.endedAt !== null, 120_000);
+    await api.waitForRun(dagId, dagRunId, (run) => run.state === 'failed' && run.endedAt !== null);
   }
 
   function told(trail: AuditTrail): string[] {

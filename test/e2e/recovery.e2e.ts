@@ -43,7 +43,7 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
     expect(alerts.accepted.map(({ type, reason }) => [type, reason])).toEqual([['gave_up', 'max_retries_reached']]);
 
     await api.clear(DAG, id);
-    await api.waitForRun(DAG, id, (run) => run.state === 'success' && run.endedAt !== null, 200_000);
+    await api.waitForRun(DAG, id, (run) => run.state === 'success' && run.endedAt !== null);
     await sidecar.waitFor(DAG, id, (view) => view === null);
     expect(alerts.accepted.map(({ type, reason }) => [type, reason])).toEqual([
       ['gave_up', 'max_retries_reached'],

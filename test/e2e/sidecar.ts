@@ -5,7 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 90_000;
+const WAIT_MS = 300_000;
 const OPERATOR_TOKEN = 'operator-token';
 
 export interface SidecarOptions {
@@ -41,16 +42,12 @@ export interface Sidecar {
   readonly url: string;
   /** Null when the service keeps nothing of the run. */
   view(dagId: string, runId: string): Promise<View | null>;
-  waitFor(
-    dagId: string,
-    runId: string,
-    reached: (view: View | null) => boolean,
-    timeoutMs?: number,
-  ): Promise<View | null>;
+  /** Resolves once the view is as wanted. @throws Error with what it was at last, and the end of the log */
+  waitFor(dagId: string, runId: string, reached: (view: View | null) => boolean): Promise<View | null>;
   /** The policy in force for a Dag. */
   policy(dagId: string): Promise<Policy>;
-  /** Resolves once `text` stands in its log. */
-  waitForLog(text: string, timeoutMs?: number): Promise<void>;
+  /** Resolves once `text` stands in its log. @throws Error with the end of the log */
+  waitForLog(text: string): Promise<void>;
   /** SIGHUP: the policy file is read again. */
   reload(): void;
   /** SIGTERM; resolves with the exit code. */
@@ -88,6 +85,11 @@ export async function startSidecar({ port, airflowUrl, logFile, env }: SidecarOp
   const view = (dagId: string, runId: string) =>
     read(View, `/v1/runs/${encodeURIComponent(dagId)}/${encodeURIComponent(runId)}`);
 
+  async function tooLate(what: string): Promise<Error> {
+    const lines = (await readFile(logFile, 'utf8')).trimEnd().split('\n');
+    return new Error(`after ${WAIT_MS} ms ${what}; ${logFile} ends with\n${lines.slice(-20).join('\n')}`);
+  }
+
   async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     child.kill(signal);
@@ -98,12 +100,12 @@ export async function startSidecar({ port, airflowUrl, logFile, env }: SidecarOp
   return {
     url,
     view,
-    async waitFor(dagId, runId, reached, timeoutMs = 120_000) {
-      const deadline = Date.now() + timeoutMs;
+    async waitFor(dagId, runId, reached) {
+      const deadline = Date.now() + WAIT_MS;
       for (;;) {
         const now = await view(dagId, runId);
         if (reached(now)) return now;
-        if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms the view is ${JSON.stringify(now)}`);
+        if (Date.now() > deadline) throw await tooLate(`the view is ${JSON.stringify(now)}`);
         await delay(100);
       }
     },
@@ -112,10 +114,10 @@ export async function startSidecar({ port, airflowUrl, logFile, env }: SidecarOp
       if (policy === null) throw new Error('the service does not tell its policy');
       return policy;
     },
-    async waitForLog(text, timeoutMs = 30_000) {
-      const deadline = Date.now() + timeoutMs;
+    async waitForLog(text) {
+      const deadline = Date.now() + WAIT_MS;
       while (!(await readFile(logFile, 'utf8')).includes(text)) {
-        if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms there is no "${text}" in ${logFile}`);
+        if (Date.now() > deadline) throw await tooLate(`there is no "${text}" in the log`);
         await delay(100);
       }
     },

@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     // One Airflow at a time: it needs both cores.
     fileParallelism: false,
-    testTimeout: 240_000,
+    // Waiting costs nothing but where something is wrong.
+    testTimeout: 400_000,
     // The first one installs Airflow.
     hookTimeout: 900_000,
     expect: { poll: { timeout: 60_000 } },

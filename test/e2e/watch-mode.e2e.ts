@@ -66,7 +66,7 @@ describe.each(chosenVersions())('Airflow %s without a single callback', (version
       gate.url,
     );
   const ended = (dagId: string, runId: string, state: string) =>
-    api.waitForRun(dagId, runId, (run) => run.state === state && run.endedAt !== null, 200_000);
+    api.waitForRun(dagId, runId, (run) => run.state === state && run.endedAt !== null);
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'dagain-watch-'));
@@ -99,14 +99,14 @@ describe.each(chosenVersions())('Airflow %s without a single callback', (version
   test.each(KNOWN)('a run that %s', async (shape) => {
     const run = [dagOf(shape), idOf('watched')] as const;
     const { state, clearers } = ENDS[shape];
-    if (shape === 'fails_for_ever') await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up', 200_000);
+    if (shape === 'fails_for_ever') await sidecar.waitFor(...run, (view) => view?.phase === 'gave_up');
     await ended(...run, state);
     if (state === 'success') await sidecar.waitFor(...run, (view) => view === null);
     expect(await stage.clearers(...run)).toEqual(clearers);
   });
 
   test('what was set to failed by hand is told of and left alone', async () => {
-    await sidecar.waitForLog('a person has set it to failed: not retried', 60_000);
+    await sidecar.waitForLog('a person has set it to failed: not retried');
     expect(await sidecar.view(dagOf('is_stopped_by_hand'), idOf('watched'))).toBeNull();
   });
 

@@ -4,7 +4,7 @@ export interface WebPages {
   post(path: string, fields: Readonly<Record<string, string>>): Promise<void>;
 }
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 90_000;
 
 /** Logs in as that user. @throws Error when that fails */
 export async function openWebPages(url: string, username: string, password: string): Promise<WebPages> {

@@ -4,6 +4,8 @@ import { type EventLog, EventLogs, Health, ImportErrors, Run, type TaskInstance,
 import { type Credentials, createAirflowHttp, type Reply } from './http.ts';
 import type { AirflowVersion } from './settings.ts';
 
+const WAIT_MS = 300_000;
+
 /** Airflow's own REST API as far as tests need it, in the same words for Airflow 2 and 3. */
 export interface AirflowApi {
   readonly version: AirflowVersion;
@@ -21,8 +23,8 @@ export interface AirflowApi {
   setRunState(dagId: string, runId: string, state: 'success' | 'failed' | 'queued'): Promise<Run>;
   clear(dagId: string, runId: string, options?: { onlyFailed?: boolean }): Promise<void>;
   deleteRun(dagId: string, runId: string): Promise<void>;
-  /** Resolves with the run once `reached` holds; rejects after `timeoutMs` with what it was at last. */
-  waitForRun(dagId: string, runId: string, reached: (run: Run) => boolean, timeoutMs?: number): Promise<Run>;
+  /** Resolves with the run once `reached` holds; rejects after five minutes with what it was at last. */
+  waitForRun(dagId: string, runId: string, reached: (run: Run) => boolean): Promise<Run>;
   health(): Promise<Health>;
   importErrors(): Promise<string[]>;
   isParsed(dagId: string): Promise<boolean>;
@@ -85,12 +87,12 @@ export function createAirflowApi(options: Credentials & { version: AirflowVersio
     async deleteRun(dagId, runId) {
       await read(z.unknown(), 'DELETE', runPath(dagId, runId));
     },
-    async waitForRun(dagId, runId, reached, timeoutMs = 60_000) {
-      const deadline = Date.now() + timeoutMs;
+    async waitForRun(dagId, runId, reached) {
+      const deadline = Date.now() + WAIT_MS;
       for (;;) {
         const now = await run(dagId, runId);
         if (now !== null && reached(now)) return now;
-        if (Date.now() > deadline) throw new Error(`after ${timeoutMs} ms the run is ${JSON.stringify(now)}`);
+        if (Date.now() > deadline) throw new Error(`after ${WAIT_MS} ms the run is ${JSON.stringify(now)}`);
         // Airflow 2 needs a tenth of a second of the only worker for each look.
         await delay(250);
       }

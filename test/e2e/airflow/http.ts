@@ -25,7 +25,8 @@ export interface HttpOptions extends Credentials {
   base: '/api/v1' | '/api/v2';
 }
 
-const TIMEOUT_MS = 15_000;
+/** A busy machine can hold up an Airflow on SQLite for half a minute: every writer waits for one lock. */
+const TIMEOUT_MS = 90_000;
 
 export function createAirflowHttp({ url, base, username, password }: HttpOptions): AirflowHttp {
   let token: string | undefined;
@@ -65,6 +66,8 @@ async function request(method: string, url: string, body?: unknown, authorizatio
     headers,
     signal: AbortSignal.timeout(TIMEOUT_MS),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
+    throw new Error(`${method} ${url} was not answered`, { cause });
   });
   const text = await response.text();
   return { status: response.status, body: z.json().catch(null).parse(tryJson(text)) };

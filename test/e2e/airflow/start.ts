@@ -8,7 +8,7 @@ import { type Component, startComponent } from './component.ts';
 import { installAirflow } from './install.ts';
 import { type AirflowVersion, passwordsFile, settingsFor, USERS } from './settings.ts';
 
-const START_TIMEOUT_MS = 180_000;
+const START_TIMEOUT_MS = 300_000;
 
 export interface StartOptions {
   version: AirflowVersion;
