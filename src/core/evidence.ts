@@ -29,6 +29,8 @@ export interface Evidence {
   readonly remembersSinceMs: number;
   /** When a running process last found data lost; null: never. */
   readonly lostAtMs: number | null;
+  /** How often the run has been cleared at least, by whomever, as its tasks' tries tell; absent: nobody has asked. */
+  readonly leastClears?: number;
   /** Absent where nobody has ended this attempt by hand. */
   readonly stop?: Stop;
 }
@@ -60,6 +62,11 @@ export function needsEvidence(record: RunRecord, nowMs: number): boolean {
   return record.phase === 'waiting' && nowMs >= record.retryAtMs;
 }
 
+/** Whether a log that shows nothing must be held against something else: it may have been cleaned. */
+export function needsLeastClears(record: RunRecord, remembersSinceMs: number): boolean {
+  return record.phase === 'waiting' && !isCountKnown(record, record.fingerprint, remembersSinceMs);
+}
+
 /**
  * The record's `logOffset` as the log shows it now, when no request is under way: a clear that was lost on its way is in
  * the record and not in the log, and must not hide one that the store has forgotten.
@@ -75,14 +82,10 @@ export function logOffsetNow(count: Pick<Count, 'clearsSent' | 'logOffset'>, { r
  */
 export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): Verdict {
   const { restarts, remembersSinceMs } = evidence;
-  const isRemembered = (atMs: number | null) => atMs !== null && atMs >= remembersSinceMs + CLOCK_SLACK_MS;
-  const askedForAtMs =
-    attempt.queuedAtMs ?? (attempt.startedAtMs === null ? null : attempt.startedAtMs - QUEUE_SLACK_MS);
+  const isKnown = isCountKnown(count, attempt, remembersSinceMs);
   if (restarts.type === 'untold') {
-    const isKnown = isRemembered(askedForAtMs) || isOriginal(count, attempt) || count.clearsSent > 0;
-    if (count.countIs === 'checked' || (count.countIs === 'unchecked' && isKnown)) {
-      return { type: 'agrees', logOffset: count.logOffset };
-    }
+    const isBelieved = count.countIs === 'unchecked' && (isOriginal(count, attempt) || count.clearsSent > 0);
+    if (isKnown || isBelieved) return { type: 'agrees', logOffset: count.logOffset };
     const why = count.countIs === 'lost' ? 'the record of this run was lost' : 'the store is younger than this attempt';
     return { type: 'contradicts', detail: `${why}, and the audit log does not help: ${restarts.detail}` };
   }
@@ -102,17 +105,35 @@ export function weigh(count: Count, attempt: Fingerprint, evidence: Evidence): V
     // A count that ended well leaves no record; a person's restart after it shows that this is another one. All of it
     // was before this one's first failure.
     const isBefore = (ours.at(-1)?.atMs ?? 0) < count.firstFailedAtMs;
-    const isOfEarlierCount = isBefore && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs);
+    const isOfEarlierCount = isBefore && !clears.at(-1)?.isOurs && isRemembered(firstOursAtMs, remembersSinceMs);
     if (count.countIs === 'unchecked' && isOfEarlierCount) return agrees;
     const detail = `the audit log shows ${ours.length} clears of ours, the record knew of ${known}`;
     return { type: 'missed', missed, firstOursAtMs, detail };
   }
-  const isUnexplained = (count.clearNumber ?? 0) > clears.length && !isRemembered(askedForAtMs);
-  if (isUnexplained && count.countIs !== 'checked') {
-    const detail = `callbacks carry clear_number ${count.clearNumber}, the audit log shows ${clears.length} clears`;
-    return { type: 'contradicts', detail };
-  }
-  return agrees;
+  const more = whatTellsOfMore(count, evidence.leastClears ?? 0, clears.length);
+  if (more === null || isKnown) return agrees;
+  return { type: 'contradicts', detail: `${more}, the audit log shows ${clears.length} clears` };
+}
+
+/** Whether the store cannot have lost what came before: the count was held against evidence, or the attempt is younger. */
+function isCountKnown({ countIs }: Pick<Count, 'countIs'>, attempt: Fingerprint | null, sinceMs: number): boolean {
+  if (countIs !== 'unchecked') return countIs === 'checked';
+  return attempt !== null && isRemembered(askedForAtMs(attempt), sinceMs);
+}
+
+/** What tells that the run was cleared more often than the audit log shows: that may have been cleaned. */
+function whatTellsOfMore({ clearNumber }: Count, leastClears: number, shown: number): string | null {
+  if (clearNumber !== null && clearNumber > shown) return `callbacks carry clear_number ${clearNumber}`;
+  return leastClears > shown ? `the tries of its tasks tell of ${leastClears} clears or more` : null;
+}
+
+/** When the attempt was asked for, at the earliest; null: that is not known. */
+function askedForAtMs({ queuedAtMs, startedAtMs }: Fingerprint): number | null {
+  return queuedAtMs ?? (startedAtMs === null ? null : startedAtMs - QUEUE_SLACK_MS);
+}
+
+function isRemembered(atMs: number | null, sinceMs: number): boolean {
+  return atMs !== null && atMs >= sinceMs + CLOCK_SLACK_MS;
 }
 
 function oursOf(clears: readonly Restart[]): readonly Restart[] {

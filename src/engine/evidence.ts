@@ -1,4 +1,5 @@
-import type { Evidence, Restarts, Stop } from '../core/evidence.ts';
+import { type Evidence, needsLeastClears, type Restarts, type Stop } from '../core/evidence.ts';
+import type { RunRecord } from '../core/record.ts';
 import type { RunKey } from '../core/run-key.ts';
 import type { AuditEntry, AuditTrail, Orchestrator, Unavailable } from '../orchestrator/port.ts';
 import type { Memory } from './memory.ts';
@@ -6,24 +7,40 @@ import type { Memory } from './memory.ts';
 /** Gathers what a count is held against before a retry is spent. */
 export interface EvidenceReader {
   /** `unavailable`: nobody could look, and nothing may be decided without it. @throws DagainError `store_unavailable` */
-  read(key: RunKey): Promise<Evidence | Unavailable>;
+  read(key: RunKey, record: RunRecord): Promise<Evidence | Unavailable>;
 }
 
 export interface EvidenceDeps {
-  readonly orchestrator: Pick<Orchestrator, 'auditTrail'>;
+  readonly orchestrator: Pick<Orchestrator, 'auditTrail' | 'leastClears'>;
   readonly memory: Pick<Memory, 'beginsMs' | 'lostAtMs'>;
 }
 
 export function createEvidenceReader({ orchestrator, memory }: EvidenceDeps): EvidenceReader {
+  async function leastClears(key: RunKey, record: RunRecord): Promise<number | null | Unavailable> {
+    if (!needsLeastClears(record, await memory.beginsMs())) return null;
+    const least = await orchestrator.leastClears(key);
+    if (least.type === 'found') return least.clears;
+    return least.reason === 'forbidden' ? null : least;
+  }
+
   return {
-    async read(key) {
+    async read(key, record) {
+      // Before the audit log: what is cleared in between would seem to be missing there.
+      const least = await leastClears(key, record);
+      if (least !== null && typeof least !== 'number') return least;
       const trail = await orchestrator.auditTrail(key);
       const restarts = restartsIn(trail);
       if (restarts.type === 'unavailable') return restarts;
       const stop = trail.type === 'found' ? lastStop(trail.entries) : null;
       const remembersSinceMs = await memory.beginsMs();
       const lostAtMs = await memory.lostAtMs();
-      return { restarts, remembersSinceMs, lostAtMs, ...(stop === null ? {} : { stop }) };
+      return {
+        restarts,
+        remembersSinceMs,
+        lostAtMs,
+        ...(least === null ? {} : { leastClears: least }),
+        ...(stop === null ? {} : { stop }),
+      };
     },
   };
 }

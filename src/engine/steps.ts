@@ -75,10 +75,10 @@ export function createStepper(deps: StepDeps): Stepper {
     // A process may be suspended at any of these reads: the oldest of them says how fresh the look is.
     const askedAtMs = clock.nowMs();
     // Before the run itself is read: between that read and the clear there must be no other.
-    const evidence = needsEvidence(record, clock.nowMs()) ? await deps.evidence.read(key) : undefined;
+    const evidence = needsEvidence(record, clock.nowMs()) ? await deps.evidence.read(key, record) : undefined;
     if (evidence !== undefined && 'reason' in evidence) {
       const { reason, retryAfterMs } = evidence;
-      warn(key, record, evidence, 'the audit log could not be read: no clear without it');
+      warn(key, record, evidence, 'the evidence of earlier clears could not be read: no clear without it');
       return { type: 'observed', observation: { type: 'unavailable', reason, retryAfterMs } };
     }
     const observation = await orchestrator.observe(key);

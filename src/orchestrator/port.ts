@@ -115,6 +115,9 @@ export type AuditTrail =
     }
   | Unavailable;
 
+/** At least so many clears of the run, by whomever, have come to something; there may have been more. */
+export type LeastClears = { readonly type: 'found'; readonly clears: number } | Unavailable;
+
 /** A run and the clear that the service's own user sent for it. */
 export interface OwnClear {
   readonly key: RunKey;
@@ -186,6 +189,8 @@ export interface Orchestrator {
   failedTasks(key: RunKey): Promise<FailedTasks>;
   /** What was done to the run, and by whom. */
   auditTrail(key: RunKey): Promise<AuditTrail>;
+  /** How often the run has been cleared at least, as its tasks' tries tell: they outlive the audit log. */
+  leastClears(key: RunKey): Promise<LeastClears>;
   /** The clears that the service's own user has sent since then, over all runs. */
   ownClears(sinceMs: number): Promise<OwnClears>;
   /**

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { createClient } from '@keyv/redis';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { AirflowApi } from './airflow/api.ts';
@@ -71,6 +72,25 @@ describe.each(chosenVersions())('Airflow %s, and a store that forgets', (version
     await rm(join(stage.folder, 'data'), { recursive: true });
     sidecar = await start('sqlite');
     await expectCapHeld(runId);
+    expect(await sidecar.stop()).toBe(0);
+  });
+
+  test('the SQLite file is deleted and the audit log cleaned, mid-retry: nobody can count, so nothing is cleared', async () => {
+    sidecar = await start('sqlite');
+    const runId = 'cleaned__2026-11-21T06:00:00+00:00';
+    await untilFirstRetry(runId);
+    await sidecar.kill();
+    await rm(join(stage.folder, 'data'), { recursive: true });
+    const database = new DatabaseSync(join(stage.airflow.home, 'airflow.db'), { timeout: 30_000 });
+    // What `airflow db clean` does, whatever the age.
+    database.exec('DELETE FROM log');
+    database.close();
+    sidecar = await start('sqlite');
+    const view = await sidecar.waitFor(DAG_ID, runId, (now) => now?.phase === 'gave_up');
+    expect(view).toMatchObject({ reason: 'state_lost', retries_used: 0 });
+    expect(await api.tries(DAG_ID, runId, 'work')).toHaveLength(2);
+    expect(await api.run(DAG_ID, runId)).toMatchObject({ state: 'failed' });
+    expect(alerts.accepted).toContainEqual(expect.objectContaining({ dag_run_id: runId, reason: 'state_lost' }));
     expect(await sidecar.stop()).toBe(0);
   });
 });

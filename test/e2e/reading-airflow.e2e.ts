@@ -65,6 +65,7 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
     const key = await fail(keyOf(FAILS, 'by_itself'));
     expect(await trailOf(key)).toEqual([]);
     expect(await stoppedOf(key)).toEqual([]);
+    expect(await airflow.leastClears(key)).toEqual({ type: 'found', clears: 0 });
   });
 
   test('clears are told apart by who sent them, and dry ones are none', async () => {
@@ -83,6 +84,7 @@ describe.each(chosenVersions())('what is read of Airflow %s', (version) => {
     }
     const [person, we] = ['cleared by admin', `our cleared by ${OURS}`];
     expect(await trailOf(key)).toEqual([person, person, we, we]);
+    expect(await airflow.leastClears(key)).toEqual({ type: 'found', clears: 4 });
     const ours = await airflow.ownClears(sinceMs);
     expect(ours).toMatchObject({ type: 'found', isComplete: true, clears: [{ key }, { key }] });
     expect(await airflow.ownClears(Date.now())).toMatchObject({ clears: [] });

@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { RunRecord } from '../../src/core/record.ts';
 import { createEvidenceReader } from '../../src/engine/evidence.ts';
-import type { AuditEntry, AuditTrail } from '../../src/orchestrator/port.ts';
-import { RUN } from '../support/records.ts';
+import type { AuditEntry, AuditTrail, LeastClears, UnavailableReason } from '../../src/orchestrator/port.ts';
+import { confirmingRecord, FINGERPRINT, RUN, waitingRecord } from '../support/records.ts';
 
 const entry = (atMs: number, isOurs: boolean, action: AuditEntry['action'] = 'cleared'): AuditEntry => ({
   action,
@@ -11,15 +12,21 @@ const entry = (atMs: number, isOurs: boolean, action: AuditEntry['action'] = 'cl
   taskId: null,
 });
 const found = { type: 'found', isComplete: true, knowsUs: true } as const;
-const outage = (reason: 'forbidden' | 'timed_out' | 'unauthorized' | 'server_error') =>
+const outage = (reason: UnavailableReason) =>
   ({ type: 'unavailable', reason, detail: `it said ${reason}`, retryAfterMs: 5 }) as const;
 
-function read(trail: AuditTrail) {
+const CHECKED: RunRecord = waitingRecord({ countIs: 'checked' });
+const notAsked = () => Promise.reject(new Error('the tries are not asked for here'));
+
+function read(
+  trail: AuditTrail,
+  { record = CHECKED, leastClears = notAsked as () => Promise<LeastClears>, beginsMs = 42 } = {},
+) {
   const reader = createEvidenceReader({
-    orchestrator: { auditTrail: async () => trail },
-    memory: { beginsMs: async () => 42, lostAtMs: async () => null },
+    orchestrator: { auditTrail: async () => trail, leastClears },
+    memory: { beginsMs: async () => beginsMs, lostAtMs: async () => null },
   });
-  return reader.read(RUN);
+  return reader.read(RUN, record);
 }
 
 test('clears are counted by who sent them; what else was done to the run is none', async () => {
@@ -81,4 +88,56 @@ test('a log that does not reach back still proves what it shows', async () => {
 
 test.each(['timed_out', 'unauthorized', 'server_error'] as const)('%s may pass: nothing is decided', async (reason) => {
   expect(await read(outage(reason))).toEqual(outage(reason));
+});
+
+describe('the tries of the tasks', () => {
+  const empty = { ...found, entries: [] };
+  const leastClears = async (): Promise<LeastClears> => ({ type: 'found', clears: 2 });
+  const record = waitingRecord({ countIs: 'unchecked' });
+  const askedForMs = FINGERPRINT.queuedAtMs ?? 0;
+
+  test('are asked for where neither the record nor the store can know of earlier clears', async () => {
+    for (const countIs of ['unchecked', 'lost'] as const) {
+      const unknown = waitingRecord({ countIs });
+      expect(await read(empty, { record: unknown, leastClears, beginsMs: askedForMs })).toMatchObject({
+        leastClears: 2,
+      });
+    }
+    const unseen = waitingRecord({ countIs: 'unchecked', fingerprint: null });
+    expect(await read(empty, { record: unseen, leastClears, beginsMs: 0 })).toMatchObject({ leastClears: 2 });
+  });
+
+  test('are not asked for where the count is checked, or the store is older than the attempt', async () => {
+    expect(await read(empty, { beginsMs: askedForMs })).not.toHaveProperty('leastClears');
+    expect(await read(empty, { record, beginsMs: askedForMs - 60_000 })).not.toHaveProperty('leastClears');
+    expect(await read(empty, { record: confirmingRecord(), beginsMs: askedForMs })).not.toHaveProperty('leastClears');
+  });
+
+  test('are read before the audit log: what is cleared in between would seem to be missing there', async () => {
+    const asked: string[] = [];
+    const reader = createEvidenceReader({
+      orchestrator: {
+        auditTrail: async () => {
+          asked.push('log');
+          return empty;
+        },
+        leastClears: async () => {
+          asked.push('tries');
+          return await leastClears();
+        },
+      },
+      memory: { beginsMs: async () => askedForMs, lostAtMs: async () => null },
+    });
+    await reader.read(RUN, record);
+    expect(asked).toEqual(['tries', 'log']);
+  });
+
+  test('that may not be read tell nothing; where the read has failed nothing is decided', async () => {
+    const answering = (reason: UnavailableReason) =>
+      read(empty, { record, leastClears: async () => outage(reason), beginsMs: askedForMs });
+    expect(await answering('forbidden')).toMatchObject({ restarts: { type: 'told' } });
+    expect(await answering('forbidden')).not.toHaveProperty('leastClears');
+    expect(await answering('timed_out')).toEqual(outage('timed_out'));
+    expect(await answering('unexpected_answer')).toMatchObject({ type: 'unavailable', reason: 'unexpected_answer' });
+  });
 });

@@ -95,6 +95,7 @@ function setUp(record: RunRecord, policy: Partial<RetryPolicy> = {}) {
     rehearse: () => Promise.reject(new Error('not in shadow mode')),
     describeDag: () => Promise.reject(new Error('tags are asked for elsewhere')),
     auditTrail: () => Promise.reject(new Error('the evidence is handed in')),
+    leastClears: () => Promise.reject(new Error('not asked for here')),
     ownClears: () => Promise.reject(new Error('not asked for here')),
     stoppedTasks: () => Promise.reject(new Error('not asked for here')),
     failedRuns: () => Promise.reject(new Error('not asked for here')),

@@ -91,6 +91,7 @@ export interface Script {
   rehearse: (request: ClearRequest) => Promise<Rehearsal> | Rehearsal;
   failedTasks: Orchestrator['failedTasks'];
   auditTrail: Orchestrator['auditTrail'];
+  leastClears: Orchestrator['leastClears'];
   ownClears: Orchestrator['ownClears'];
   stoppedTasks: Orchestrator['stoppedTasks'];
   failedRuns: Orchestrator['failedRuns'];
@@ -122,6 +123,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     rehearse: () => ({ type: 'rehearsed', tasks: 2 }),
     failedTasks: async () => ({ type: 'found', tasks: [] }),
     auditTrail: async () => ({ type: 'found', entries: [], isComplete: true, knowsUs: true }),
+    leastClears: async () => ({ type: 'found', clears: 0 }),
     ownClears: async () => ({ type: 'found', clears: [], isComplete: true }),
     stoppedTasks: async () => ({ type: 'found', tasks: [] }),
     failedRuns: async () => ({ type: 'found', runs: [], unreadable: 0, next: null }),
@@ -152,6 +154,7 @@ export function createHarness(settings: Partial<WorkerSettings> = {}) {
     describeDag: async () => ({ type: 'found', tags: [], isPaused: false }),
     failedTasks: (key) => script.failedTasks(key),
     auditTrail: (key) => script.auditTrail(key),
+    leastClears: (key) => script.leastClears(key),
     ownClears: (sinceMs) => script.ownClears(sinceMs),
     stoppedTasks: (key, sinceMs) => script.stoppedTasks(key, sinceMs),
     failedRuns: (from) => script.failedRuns(from),

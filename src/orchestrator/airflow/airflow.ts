@@ -15,6 +15,7 @@ import { observeRun } from './observe.ts';
 import { urlOf } from './paths.ts';
 import { rehearseClear } from './rehearse.ts';
 import type { TimeLimit } from './time-limit.ts';
+import { readLeastClears } from './tries.ts';
 import type { Versions } from './versions.ts';
 
 export { type AirflowOptions, clearTimeLimitMs } from './connect.ts';
@@ -34,6 +35,7 @@ export function createAirflow(options: AirflowOptions): Orchestrator {
     describeDag: (dagId) => describeDag(deps, dagId, startLimit()),
     failedTasks: (key) => readFailedTasks(deps, key, startLimit()),
     auditTrail: (key) => readAuditTrail(audit, key, startLimit()),
+    leastClears: (key) => readLeastClears(deps, key, startLimit()),
     ownClears: (sinceMs) => readOwnClears(audit, sinceMs, startLimit()),
     stoppedTasks: (key, sinceMs) => readStoppedTasks(audit, key, sinceMs, startLimit()),
     failedRuns: (from) => readFailedRuns(deps, from, startLimit()),

@@ -16,7 +16,7 @@ const FATES: readonly ClearFate[] = [
   'lost',
   'refused for now',
 ];
-const LOSSES: readonly Loss[] = ['unreadable', 'missing', 'emptied', 'set back'];
+const LOSSES: readonly Loss[] = ['unreadable', 'missing', 'emptied', 'emptied, and the log cleaned', 'set back'];
 const choose = <T>(from: readonly T[], pick: number): T | undefined => from[pick % from.length];
 
 const HAPPENINGS: Readonly<Record<string, Happening>> = {

@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import type { ClearAnswered, RunEvent } from '../../../src/core/event.ts';
+import { needsLeastClears } from '../../../src/core/evidence.ts';
 import { type AlertKind, dueAtOf, RunRecord } from '../../../src/core/record.ts';
 import type { Rules } from '../../../src/core/rules.ts';
 import { transition } from '../../../src/core/transition.ts';
@@ -40,8 +41,11 @@ export interface History {
   lose(what: Loss): void;
 }
 
-/** How state can be lost: a record that the index still knows, the whole store, or what was written lately. */
-export type Loss = 'unreadable' | 'missing' | 'emptied' | 'set back';
+/**
+ * How state can be lost: a record that the index still knows, the whole store, the store and what the orchestrator's audit
+ * log showed so far, or what was written lately.
+ */
+export type Loss = 'unreadable' | 'missing' | 'emptied' | 'emptied, and the log cleaned' | 'set back';
 
 export function createHistory(settings: RunSettings, rules: Rules): History {
   const run = createSimulatedRun(settings, FAILED_AT_MS);
@@ -54,6 +58,7 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
   let mayRevive = false;
   let remembersSinceMs = 0;
   let hasLost = false;
+  let isLogCleaned = false;
   /** What an older snapshot of the store holds. */
   let snapshot: RunRecord | null = null;
   const gaveUp = { alerts: 0, accepted: 0 };
@@ -162,7 +167,9 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
       endRequest();
       const outage = { type: 'unavailable', reason: 'unreachable', retryAfterMs: null } as const;
       if (record.phase === 'gave_up' && nowMs >= record.expiresAtMs) return apply({ type: 'time_passed' });
-      const evidence = { restarts: run.restarts(), remembersSinceMs, lostAtMs: null };
+      // A task that runs in every attempt tells of each of them.
+      const tries = needsLeastClears(record, remembersSinceMs) ? { leastClears: run.attempt - 1 } : {};
+      const evidence = { restarts: run.restarts(), remembersSinceMs, lostAtMs: null, ...tries };
       apply({ type: 'observed', observation: isDown ? outage : run.observe(), evidence }, fate);
     },
     answerAlerts(accepted) {
@@ -194,14 +201,18 @@ export function createHistory(settings: RunSettings, rules: Rules): History {
     lose(what) {
       if (underWay !== null || (record === null && what !== 'set back')) return;
       // An older snapshot that nobody notices shows in the audit log or nowhere.
-      if (what === 'set back' && !settings.hasAuditLog) return;
+      if (what === 'set back' && (!settings.hasAuditLog || isLogCleaned)) return;
       mayRevive = true;
       hasLost = true;
       record = what === 'set back' ? snapshot : null;
       // What was owed before is forgotten with it, or owed again.
       gaveUp.alerts = gaveUp.accepted + (record?.outbox.filter(({ kind }) => kind === 'gave_up').length ?? 0);
       open.clear();
-      if (what === 'emptied') remembersSinceMs = nowMs;
+      if (what === 'emptied' || what === 'emptied, and the log cleaned') remembersSinceMs = nowMs;
+      if (what === 'emptied, and the log cleaned') {
+        isLogCleaned = true;
+        run.cleanLog();
+      }
       if (what === 'unreadable' || what === 'missing')
         apply({ type: 'state_lost', problem: what, detail: what, clears: 0 });
     },

@@ -32,6 +32,8 @@ export interface SimulatedRun {
   clear(nowMs: number, isOurs: boolean): void;
   /** What the audit log tells, where it may be read. */
   restarts(): Restarts;
+  /** Somebody deletes what the audit log holds so far. */
+  cleanLog(): void;
   delete(): void;
   /** A left-over process ends after the run. */
   moveEnd(nowMs: number): void;
@@ -87,6 +89,9 @@ export function createSimulatedRun({ version, evidence, hasAuditLog }: RunSettin
     restarts() {
       if (!hasAuditLog) return { type: 'untold', detail: 'forbidden' };
       return { type: 'told', clears: [...clears] };
+    },
+    cleanLog() {
+      clears.length = 0;
     },
     delete() {
       state = 'deleted';

@@ -38,6 +38,7 @@ export const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   ),
   remembersSinceMs: fc.constantFrom(0, 0, FAILED_AT_MS),
   lostAtMs: fc.constantFrom(null, null, FAILED_AT_MS),
+  leastClears: fc.constantFrom(0, 0, 0, 1, 2),
 });
 
 export const anyCallback: fc.Arbitrary<RunEvent> = fc.oneof(

@@ -144,3 +144,48 @@ test('after a loss a callback may be of an earlier attempt: its start does not t
   expect(marksOf('lost')).toMatchObject({ phase: 'giving_up', fingerprint: null });
   expect(marksOf('checked')).toMatchObject({ phase: 'giving_up', fingerprint: { startedAtMs: expect.any(Number) } });
 });
+
+describe('an audit log that may have been cleaned', () => {
+  const HOUR_MS = 3_600_000;
+  const attempt = {
+    queuedAtMs: FAILED_AT_MS - HOUR_MS,
+    startedAtMs: FAILED_AT_MS - HOUR_MS + 1,
+    endedAtMs: FAILED_AT_MS,
+  };
+  const record = waitingRecord({ countIs: 'unchecked', fingerprint: attempt, clearNumber: null });
+  /** Nothing of ours in it, a person's clears at these times; the store began at the end of the attempt. */
+  const shows = (personsAtMs: readonly number[], leastClears?: number): Evidence => ({
+    restarts: { type: 'told', clears: personsAtMs.map((atMs) => ({ atMs, isOurs: false })) },
+    remembersSinceMs: FAILED_AT_MS,
+    lostAtMs: null,
+    ...(leastClears === undefined ? {} : { leastClears }),
+  });
+  const EARLIER_MS = FAILED_AT_MS - 2 * HOUR_MS;
+
+  test.each<[string, Evidence, string]>([
+    ['the tries tell of a clear that it does not show', shows([], 1), 'contradicts'],
+    ['the tries tell of more clears than it shows', shows([EARLIER_MS], 2), 'contradicts'],
+    ['the tries tell of no more than it shows', shows([EARLIER_MS], 1), 'agrees'],
+    ['it shows more: tries are a lower bound', shows([EARLIER_MS, EARLIER_MS + 1], 1), 'agrees'],
+    ['there was no clear', shows([], 0), 'agrees'],
+    ['nobody has asked for the tries', shows([]), 'agrees'],
+  ])('where %s', (_name, evidence, verdict) => {
+    expect(weigh(record, attempt, evidence).type).toBe(verdict);
+    expect(weigh({ ...record, countIs: 'lost' }, attempt, evidence).type).toBe(verdict);
+    // What was held against evidence is not doubted again, and what the store has seen begin it knows, unless it was lost.
+    const older = { ...evidence, remembersSinceMs: EARLIER_MS };
+    expect(weigh({ ...record, countIs: 'checked' }, attempt, evidence).type).toBe('agrees');
+    expect(weigh(record, attempt, older).type).toBe('agrees');
+    expect(weigh({ ...record, countIs: 'lost' }, attempt, older).type).toBe(verdict);
+  });
+
+  test('ends in no clear and an alert that says what speaks against it', () => {
+    const look = { ...seen('failed', attempt), evidence: shows([], 3) };
+    const { next, command } = transition(RUN, record, look, rulesWith(), NOW_MS);
+    expect(command).toBeNull();
+    expect(next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
+    expect(next?.outbox).toMatchObject([{ kind: 'gave_up', reason: 'state_lost' }]);
+    const detail = 'the tries of its tasks tell of 3 clears or more, the audit log shows 0 clears';
+    expect(next?.history.at(-1)).toMatchObject({ reason: 'state_lost', detail });
+  });
+});

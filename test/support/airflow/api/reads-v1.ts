@@ -6,7 +6,7 @@ import { type AirflowResponse, json } from './messages.ts';
 import { badRequest, checkTypes, pageOf, readTime, refuseUnknown, requireObject } from './require-v1.ts';
 import { type Call, keyOf, param, runsOf } from './routing.ts';
 import { queryRuns, type RunQuery, type TimeAttribute, type TimeRange } from './run-query.ts';
-import { auditV1, dagV1, runV1, taskInstanceV1 } from './serialize-v1.ts';
+import { auditV1, dagV1, runV1, taskInstanceV1, taskV1 } from './serialize-v1.ts';
 
 export function version({ model }: Call): AirflowResponse {
   return json(200, { git_version: '', version: model.traits.release });
@@ -112,6 +112,14 @@ function runPage(call: Call, query: RunQuery): AirflowResponse {
 function refuseOrder(call: Call, orderBy: string): never {
   const name = orderBy.replace(/^-+/, '');
   return badRequest(call, `Ordering with '${name}' is disallowed or the attribute does not exist on the model`);
+}
+
+export function readTask(call: Call): AirflowResponse {
+  const { release } = call.model.traits;
+  const dag = call.model.dag(param(call, 'dag_id'));
+  if (dag === undefined || dag.isUnloadable) return problem(release, { status: 404, title: 'DAG not found' });
+  const task = dag.tasks.get(param(call, 'task_id'));
+  return json(200, taskV1(task ?? problem(release, { status: 404, title: 'Task not found' })));
 }
 
 export function listTasks(call: Call): AirflowResponse {

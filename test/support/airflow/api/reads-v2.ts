@@ -5,9 +5,9 @@ import { check } from './fields.ts';
 import { requireObject } from './json-body.ts';
 import { type AirflowResponse, json } from './messages.ts';
 import { pageOf, readRanges, readRunQuery, readTaskStates, refuseOrder, runPage } from './queries-v2.ts';
-import { requireDag, requireRun } from './require-v2.ts';
+import { requireDag, requireRun, requireTask } from './require-v2.ts';
 import { type Call, param, runsOf } from './routing.ts';
-import { auditV2, collectionV2, dagV2, runV2, taskInstanceV2 } from './serialize-v2.ts';
+import { auditV2, collectionV2, dagV2, runV2, taskInstanceV2, taskV2 } from './serialize-v2.ts';
 
 export function version({ model }: Call): AirflowResponse {
   return json(200, { version: model.traits.release, git_version: null });
@@ -60,6 +60,10 @@ export function listRunsByBody(call: Call): AirflowResponse {
 function runCollection({ model }: Call, { page, total }: { page: readonly Run[]; total: number }): AirflowResponse {
   const runs = page.map((run) => runV2(run, model.version));
   return json(200, collectionV2('dag_runs', runs, total, model.version));
+}
+
+export function readTask(call: Call): AirflowResponse {
+  return json(200, taskV2(requireTask(call)));
 }
 
 export function listTasks(call: Call): AirflowResponse {

@@ -9,6 +9,7 @@ import {
   RANGES,
   readDag,
   readRun,
+  readTask,
   version,
 } from './reads-v1.ts';
 import { refuseUnknownQuery } from './require-v1.ts';
@@ -21,6 +22,7 @@ const ROUTES: readonly Route[] = [
   { name: 'health', method: 'GET', path: '/health', isPublic: true, handle: health },
   { name: 'dags', method: 'GET', path: '/api/v1/dags', handle: listDags },
   { name: 'dag', method: 'GET', path: '/api/v1/dags/{dag_id}', handle: readDag },
+  { name: 'task', method: 'GET', path: '/api/v1/dags/{dag_id}/tasks/{task_id}', handle: readTask },
   { name: 'runs', method: 'GET', path: '/api/v1/dags/{dag_id}/dagRuns', handle: listRuns },
   { name: 'trigger', method: 'POST', path: '/api/v1/dags/{dag_id}/dagRuns', handle: audited('post_dag_run', trigger) },
   { name: 'list', method: 'POST', path: '/api/v1/dags/~/dagRuns/list', handle: listRunsByBody },

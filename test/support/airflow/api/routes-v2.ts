@@ -9,6 +9,7 @@ import {
   listTasks,
   readDag,
   readRun,
+  readTask,
   version,
 } from './reads-v2.ts';
 import { type Call, param, type Route } from './routing.ts';
@@ -21,6 +22,7 @@ export const ROUTES_V2: readonly Route[] = [
   { name: 'token', method: 'POST', path: '/auth/token', isPublic: true, handle: login },
   { name: 'dags', method: 'GET', path: '/api/v2/dags', handle: listDags },
   { name: 'dag', method: 'GET', path: '/api/v2/dags/{dag_id}', handle: readDag },
+  { name: 'task', method: 'GET', path: '/api/v2/dags/{dag_id}/tasks/{task_id}', handle: readTask },
   { name: 'runs', method: 'GET', path: '/api/v2/dags/{dag_id}/dagRuns', handle: listRuns },
   {
     name: 'trigger',

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../model/audit-log.ts';
-import type { Dag } from '../model/dag-definition.ts';
+import type { Dag, Task } from '../model/dag-definition.ts';
 import type { Run, TaskInstance } from '../model/run-state.ts';
 import { isoOffset } from '../model/times.ts';
 
@@ -29,6 +29,20 @@ export function runV1(run: Run) {
     run_type: run.runType,
     start_date: time(run.startedAtMs),
     state: run.state,
+  };
+}
+
+/** A task as `GET /dags/{id}/tasks/{task_id}` shows it, in part. */
+export function taskV1(task: Task) {
+  return {
+    task_id: task.taskId,
+    owner: 'airflow',
+    trigger_rule: task.triggerRule,
+    depends_on_past: false,
+    is_mapped: !task.mapIndexes.includes(-1),
+    retries: task.retries,
+    class_ref: { class_name: task.operator, module_path: 'airflow.operators' },
+    downstream_task_ids: task.downstream,
   };
 }
 

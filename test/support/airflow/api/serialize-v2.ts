@@ -1,5 +1,5 @@
 import type { AuditEntry } from '../model/audit-log.ts';
-import type { Dag } from '../model/dag-definition.ts';
+import type { Dag, Task } from '../model/dag-definition.ts';
 import type { Run, TaskInstance } from '../model/run-state.ts';
 import { isoZulu } from '../model/times.ts';
 import type { AirflowVersion } from '../model/versions.ts';
@@ -52,6 +52,21 @@ export function runV2(run: Run, version: AirflowVersion) {
     ...(version === '3.0' ? {} : { dag_display_name: run.dagId }),
     ...(version === '3.0' || version === '3.1' ? {} : { partition_key: null }),
     ...(version === '3.3' ? { partition_date: null } : {}),
+  };
+}
+
+/** A task as `GET /dags/{id}/tasks/{task_id}` shows it, in part. */
+export function taskV2(task: Task) {
+  return {
+    task_id: task.taskId,
+    task_display_name: task.taskId,
+    owner: 'airflow',
+    trigger_rule: task.triggerRule,
+    depends_on_past: false,
+    is_mapped: !task.mapIndexes.includes(-1),
+    retries: task.retries,
+    operator_name: task.operator,
+    downstream_task_ids: task.downstream,
   };
 }
 
