@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { REAL_CLOCK } from '../../src/app.ts';
+import { createAirflow } from '../../src/orchestrator/airflow/airflow.ts';
+import type { Orchestrator } from '../../src/orchestrator/port.ts';
 import { type AirflowApi, createAirflowApi } from './airflow/api.ts';
 import {
   ADOPTIONS,
@@ -61,6 +64,7 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
   let stage: Stage;
   let gate: Gate;
   let api: AirflowApi;
+  let airflow: Orchestrator;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'dagain-adoption-'));
@@ -73,10 +77,16 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
     stage = await setStage(version, DAG_IDS, env, makeAdoptionFolder);
     gate = await startGate(stage.airflow.url);
     api = createAirflowApi({ version, url: gate.url, ...USERS[0] });
+    airflow = createAirflow({
+      url: gate.url,
+      credentials: { type: 'password', username: OURS, password: OURS },
+      clock: REAL_CLOCK,
+    });
     await writeFile(join(folder, 'policy.yaml'), POLICY);
   });
 
   afterAll(async () => {
+    await airflow?.close();
     await gate?.close();
     await stage?.close();
     await rm(folder, { recursive: true, force: true });
@@ -126,6 +136,9 @@ describe.each(chosenVersions())('Airflow %s', (version) => {
       await api.waitForRun(...run, (now) => now.state === state && now.endedAt !== null);
       if (!isKept && state === 'success') await sidecar.waitFor(...run, (view) => view === null);
       expect(await stage.clearers(...run)).toEqual(clearers);
+      // One task at least ran in every attempt, so that its tries tell of each clear.
+      const [dagId, dagRunId] = run;
+      expect(await airflow.leastClears({ dagId, dagRunId })).toEqual({ type: 'found', clears: clearers.length });
     });
 
     test('late callbacks and the service looking again clear nothing more', async () => {
