@@ -228,8 +228,8 @@ describe('a clear is sent', () => {
         expect(sameFingerprint(observation.fingerprint, record.fingerprint)).toBe(true);
       }
     }, anyLook);
-    // It happens often enough to say something.
-    expect(Math.min(sent.first, sent.again)).toBeGreaterThan(5);
+    // Some fifteen of each are to be expected, and none at all once in a million times.
+    expect(Math.min(sent.first, sent.again)).toBeGreaterThan(0);
   });
 
   test('by no event but a look, or the answer that clearing only failed tasks changed nothing', () => {
