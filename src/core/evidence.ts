@@ -47,7 +47,7 @@ type Count = Pick<
 >;
 
 /** How far the orchestrator's clock may be from ours. */
-const CLOCK_SLACK_MS = 60_000;
+export const CLOCK_SLACK_MS = 60_000;
 /** How long after a request has come in, and is logged, the orchestrator may note it at the run. */
 const REQUEST_SLACK_MS = 10_000;
 /** How far the clocks of the orchestrator's own parts may be apart. */

@@ -1,4 +1,5 @@
 import type { FailureReported } from '../event.ts';
+import { CLOCK_SLACK_MS } from '../evidence.ts';
 import type { PreviousAttempt, RecordIn } from '../record.ts';
 import type { Rules } from '../rules.ts';
 import { beginCount, learned, overrideOf } from './count.ts';
@@ -32,6 +33,14 @@ function isRepeated(record: GivenUp, event: FailureReported): boolean {
   return namesAttempt(event) && record.failures.some((failure) => failure.id === event.failure.id);
 }
 
+/**
+ * Whether the attempt was there when a person had the run counted anew, so that nothing of the new count can be missing.
+ * One that began later may have been started by a retry of ours that the store has forgotten.
+ */
+function isCounted({ reason, gaveUpAtMs }: GivenUp, { evidence: { startedAtMs } }: FailureReported): boolean {
+  return reason === 'reset_by_operator' && (startedAtMs === null || startedAtMs <= gaveUpAtMs + CLOCK_SLACK_MS);
+}
+
 /** Counts anew, but still knows what was before: late callbacks of the attempt that was given up, unsent alerts, and who was told. */
 function newCount(record: GivenUp, event: FailureReported, rules: Rules, nowMs: number): CommonFields {
   const { outbox, told, history, clearsSent, logOffset, countIs, held, fingerprint } = record;
@@ -48,8 +57,7 @@ function newCount(record: GivenUp, event: FailureReported, rules: Rules, nowMs: 
     clearsSent,
     logOffset,
     countIs,
-    // Where a person has had it counted anew, it is certain.
-    earlierCount: isForgotten || isRehearsed ? null : earlierCountOf(record),
+    earlierCount: isCounted(record, event) || isRehearsed ? null : earlierCountOf(record),
     ...(isRehearsed ? countOf(record) : {}),
     held,
     previous,

@@ -123,6 +123,46 @@ describe('a given-up run that was restarted', () => {
   });
 });
 
+describe('a run that a person has had counted anew', () => {
+  const RESET_MS = FAILED_AT_MS + 60_000;
+  const cleared = waitingRecord({ clearsSent: 2, retriesUsed: 2, countIs: 'checked', logOffset: 0 });
+  const rules = rulesWith({ delayMs: 0, maxRetries: 3 });
+  const tombstone = transition(RUN, cleared, operated('reset', 0), rules, RESET_MS).next;
+
+  /** An attempt that was asked for then has failed, and its retry is due; the log shows these clears. */
+  function judged(askedMs: number, clears: readonly { atMs: number; isOurs: boolean }[]) {
+    const attempt = { queuedAtMs: askedMs, startedAtMs: askedMs + 1_000, endedAtMs: askedMs + 2_000 };
+    const nowMs = RESET_MS + 600_000;
+    const begun = transition(RUN, tombstone, failed({}, { startedAtMs: attempt.startedAtMs }), rules, nowMs).next;
+    expect(begun).toMatchObject({ phase: 'confirming', retriesUsed: 0 });
+    const evidence: Evidence = { restarts: { type: 'told', clears }, remembersSinceMs: 0, lostAtMs: null };
+    const look = { ...seen('failed', attempt), evidence };
+    const due = transition(RUN, begun, look, rules, nowMs).next;
+    return transition(RUN, due, look, rules, nowMs);
+  }
+
+  // One of the two that were sent has never reached the log.
+  const ours = (atMs: number) => ({ atMs, isOurs: true });
+  const [FIRST, PERSON] = [ours(FAILED_AT_MS - 60_000), { atMs: RESET_MS + 120_000, isOurs: false }];
+
+  test('and then restarted, is counted from nothing', () => {
+    expect(judged(PERSON.atMs, [FIRST, PERSON])).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
+  });
+
+  test('is given up, loudly, where a clear of ours came after that, which the store has forgotten', () => {
+    const forgotten = ours(RESET_MS + 180_000);
+    const { command, next } = judged(forgotten.atMs, [FIRST, PERSON, forgotten]);
+    expect(command).toBeNull();
+    expect(next).toMatchObject({ phase: 'giving_up', reason: 'state_lost' });
+    expect(next?.outbox).toMatchObject([{ kind: 'gave_up', reason: 'state_lost' }]);
+  });
+
+  test('is retried also where its attempt was ours, and there before', () => {
+    const last = ours(RESET_MS - 20_000);
+    expect(judged(last.atMs, [FIRST, last])).toMatchObject({ command: 'send_clear', next: { retriesUsed: 1 } });
+  });
+});
+
 test('a clear of ours within this count is not one of an earlier count, though a person has cleared the run since', () => {
   const run = waitingRecord({ countIs: 'unchecked', clearsSent: 0, retriesUsed: 0, firstFailedAtMs: FAILED_AT_MS });
   const trail = (oursAtMs: number) => {

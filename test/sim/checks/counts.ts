@@ -70,8 +70,10 @@ export function checkCounts(context: CheckContext): Watcher {
     const isEnd = after === null || (isGivenUp(after) && !isGivenUp(before));
     // A restart that nobody had seen when the count was closed begins the next one.
     const closedMs = (isGivenUp(after) ? after.fingerprint?.startedAtMs : null) ?? count.lookedAtMs;
-    if (isEnd && count.restartedAtMs !== null && count.restartedAtMs >= closedMs) open(count);
-    if (isEnd) count.restartedAtMs = null;
+    const isUnseen = count.restartedAtMs !== null && count.restartedAtMs >= closedMs;
+    // As long as nobody has seen it, it may begin the one after that as well.
+    if (isEnd && isUnseen) Object.assign(count, { ...FRESH, restartedAtMs: count.restartedAtMs });
+    else if (isEnd) count.restartedAtMs = null;
     const isAnew = before !== null && after !== null && after.retriesUsed < before.retriesUsed;
     // Where the store was set back, our own clears pass for a person's until the next retry is held against the log.
     // One swap may take in a reset or an end, and the failure that comes with it.
