@@ -1,7 +1,18 @@
 import { HttpResponse } from 'msw';
 import { describe, expect, test } from 'vitest';
 import { useNetwork } from '../support/network.ts';
-import { htmlPage, KEY, on, open, RUN_PATH, type Sent, versionHandlers } from './fixtures.ts';
+import {
+  htmlPage,
+  KEY,
+  NO_DAG,
+  NO_RUN,
+  OLDER_NO_RUN,
+  on,
+  open,
+  RUN_PATH,
+  type Sent,
+  versionHandlers,
+} from './fixtures.ts';
 
 const network = useNetwork();
 
@@ -9,6 +20,7 @@ type Instance = readonly [taskId: string, maxTries: number | null];
 type Reply = object | Response;
 
 const NO_TASK = (id: string) => HttpResponse.json({ detail: `Task with id ${id} was not found` }, { status: 404 });
+const NO_DAG_IN_3_0 = { detail: 'DAG with dag_id: `etl` was not found' };
 const OLDER_NO_TASK = { detail: null, status: 404, title: 'Task not found', type: 'about:blank' };
 
 /** What Airflow's answers come to, and which paths were asked for. `retries`: a number, or what is answered instead. */
@@ -90,6 +102,13 @@ describe('how often a run was cleared at least', () => {
     expect((await read(instances, { old: older, load: 0 }, '2.11.2')).least).toEqual(found(1));
   });
 
+  test('a run or a Dag that is gone tells nothing, and holds nothing up', async () => {
+    for (const body of [NO_RUN, NO_DAG, NO_DAG_IN_3_0]) {
+      expect((await read(HttpResponse.json(body, { status: 404 }), {})).least).toEqual(found(0));
+    }
+    expect((await read(HttpResponse.json(OLDER_NO_RUN, { status: 404 }), {}, '2.11.2')).least).toEqual(found(0));
+  });
+
   test('retries that are null are none', async () => {
     expect((await read([['load', 1]], { load: null })).least).toEqual(found(1));
   });
@@ -97,6 +116,7 @@ describe('how often a run was cleared at least', () => {
   test.each<[string, Response | Instance[], Reply, string]>([
     ['the tasks may not be read', HttpResponse.json({ detail: 'Forbidden' }, { status: 403 }), {}, 'forbidden'],
     ['the list is a page', htmlPage(200), {}, 'unexpected_answer'],
+    ['a proxy does not know the run', htmlPage(404), {}, 'unexpected_answer'],
     ['a proxy forbids the list', htmlPage(403), {}, 'unexpected_answer'],
     ['the list is none', HttpResponse.json({ task_instances: {} }), {}, 'unexpected_answer'],
     ['the server fails', [['load', 1]], new HttpResponse(null, { status: 502 }), 'server_error'],

@@ -88,5 +88,10 @@ function runPhrases(id: string): string[] {
 }
 
 function dagPhrases(id: string): string[] {
-  return [`Dag with id ${id} was not found`, `Dag with ID: \`${id}\` was not found`, `Dag id ${id} not found`];
+  return [
+    `Dag with id ${id} was not found`,
+    `Dag with ID: \`${id}\` was not found`,
+    `DAG with dag_id: \`${id}\` was not found`,
+    `Dag id ${id} not found`,
+  ];
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RunKey } from '../../core/run-key.ts';
 import type { LeastClears } from '../port.ts';
-import { asPassing, toUnavailable, toUnreadable, type Unavailable, unavailable } from './answers.ts';
+import { asPassing, toUnavailable, toUnreadable, type Unavailable, unavailable, whatIsMissing } from './answers.ts';
 import type { HttpAnswer } from './http.ts';
 import type { ObserveDeps } from './observe.ts';
 import type { TimeLimit } from './time-limit.ts';
@@ -33,6 +33,10 @@ export async function readLeastClears(deps: ObserveDeps, key: RunKey, limit: Tim
   return { type: 'found', clears };
 }
 
+function isGone(missing: ReturnType<typeof whatIsMissing>): boolean {
+  return missing === 'run' || missing === 'dag';
+}
+
 /** The highest `max_tries` of each task. */
 async function readMostTries(
   { client, versions }: ObserveDeps,
@@ -45,6 +49,8 @@ async function readMostTries(
   const call = { api: version.api, method: 'GET', segments, query: { limit: String(MAX_INSTANCES) } } as const;
   const { name, result } = await client.call(call, limit);
   if (result.type === 'failure') return toUnavailable(name, result);
+  // Without the run, or its Dag, nothing is cleared anyway; that it is gone is for others to find out.
+  if (result.status === 404 && isGone(whatIsMissing(result, key))) return new Map();
   if (result.status !== 200) return toUnreadable(name, result);
   const read = TaskInstances.safeParse(result.json);
   if (!read.success) return unavailable('unexpected_answer', `${name} answered 200 with something else than tasks`);
